@@ -1,0 +1,42 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/scenes.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/splits.smk"
+include: "workflow/rules/layouts.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        "results/index.html",
+
+
+# Search and choose products only: what would be read, and what that costs.
+rule catalogue:
+    localrule: True
+    input:
+        "build/catalogue/products.csv",
+
+
+rule datasets:
+    localrule: True
+    input:
+        [f"results/{name}/rejects.csv" for name in RECIPES],
+
+
+rule report:
+    localrule: True
+    input:
+        "results/index.html",

@@ -1,0 +1,1 @@
+"""From satellite archives and farmers' declarations to crop-type benchmark datasets."""

@@ -1,0 +1,170 @@
+# Configuration, recipes and the functions that choose inputs. Only the rules know config; steps get plain values.
+
+import csv
+import sys
+from functools import cache
+from pathlib import Path
+
+from cropstack.errors import ConfigError, CropstackError
+from cropstack.schema import read_yaml, validate
+from cropstack.step import code_of
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+COUNTRIES = Path("taxonomy/countries")
+
+
+wildcard_constraints:
+    cc=r"[a-z]{2}(_[a-z0-9]+)?",
+    tile=r"\d{2}[A-Z]{3}",
+    year=r"\d{4}",
+    collection=r"[a-z0-9_]+",
+    product=r"[A-Za-z0-9_.]+?",
+    scene=r"[A-Z0-9_]+",
+    recipe=r"[a-z0-9]+",
+    scenario=r"[a-z0-9]+",
+
+
+def check_config():
+    """Settings with defaults, recipes by name; a mistake stops here with one line."""
+    try:
+        settings = validate(config, WORKFLOW / "schemas/config.schema.yaml", origin="configuration")
+        recipes = {name: read_recipe(name) for name in settings["recipes"]}
+        check_areas(settings)
+        return settings, recipes
+    except CropstackError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def read_recipe(name):
+    path = WORKFLOW / f"recipes/{name}.yaml"
+    if not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        raise ConfigError(f'configuration: recipes: no recipe "{name}"; there are {", ".join(known)}')
+    return read_yaml(path, WORKFLOW / "schemas/recipe.schema.yaml")
+
+
+def check_areas(settings):
+    if settings["provider"] == "folder" and not settings["folder"]:
+        raise ConfigError('configuration: provider "folder" needs the key "folder": the directory with the products')
+    owner = {}
+    for cc, area in settings["areas"].items():
+        if not (COUNTRIES / cc / "source.yaml").exists():
+            known = sorted(p.parent.name for p in COUNTRIES.glob("*/source.yaml"))
+            raise ConfigError(f'configuration: areas: no country "{cc}"; there are {", ".join(known)}')
+        for key in [(tile, year) for tile in area["tiles"] for year in area["years"]]:
+            if key in owner:
+                raise ConfigError(
+                    f"configuration: areas: tile {key[0]} in {key[1]} stands under {owner[key]} and {cc}; "
+                    "a tile-year takes its labels from one country"
+                )
+            owner[key] = cc
+
+
+SETTINGS, RECIPES = check_config()
+AREAS = SETTINGS["areas"]
+SIMULATED = SETTINGS["provider"] == "simulated"
+SIZE_PX = SETTINGS["tile_size_px"]
+COUNTRY_OF = {(t, y): cc for cc, area in AREAS.items() for t in area["tiles"] for y in area["years"]}
+TILE_YEARS = sorted(COUNTRY_OF)
+COLLECTIONS = sorted({recipe["collection"] for recipe in RECIPES.values()})
+
+
+def country_of(wildcards):
+    return COUNTRY_OF[wildcards.tile, int(wildcards.year)]
+
+
+def per_tile_year(pattern):
+    """`pattern` for every tile and year, in order."""
+    return [pattern.format(tile=tile, year=year) for tile, year in TILE_YEARS]
+
+
+def per_country_year(pattern):
+    """`pattern` for every country and year, in order."""
+    return sorted(pattern.format(cc=cc, year=year) for cc, area in AREAS.items() for year in area["years"])
+
+
+@cache
+def read_source(cc):
+    return read_yaml(COUNTRIES / cc / "source.yaml", WORKFLOW / "schemas/source.schema.yaml")
+
+
+def declaration_names(cc, year):
+    """File names under which a country published a year's declarations."""
+    for edition in read_source(cc)["editions"]:
+        if year in edition["years"]:
+            return [name.format(year=year) for name in edition["files"]]
+    sys.exit(f"ConfigError: taxonomy/countries/{cc}/source.yaml has no edition for {year}. Add one.")
+
+
+def declaration_files(wildcards):
+    folder = Path("archive/declarations") / wildcards.cc / wildcards.year
+    files = [folder / name for name in declaration_names(wildcards.cc, int(wildcards.year))]
+    missing = [] if SIMULATED else [str(file) for file in files if not file.exists()]
+    if missing:
+        sys.exit(f"DeclarationError: {missing[0]} is missing. Put the file there as {wildcards.cc} published it.")
+    return [str(file) for file in files]
+
+
+def scenarios_of(recipe):
+    """Scenarios of a recipe that the configured areas can train and test."""
+    here = {(cc, year) for cc, area in AREAS.items() for year in area["years"]}
+    return {
+        name: scenario
+        for name, scenario in RECIPES[recipe]["splits"]["scenarios"].items()
+        if all(areas == "all" or any((cc, y) in here for cc in areas for y in areas[cc]) for areas in scenario.values())
+    }
+
+
+# --- the lock ------------------------------------------------------------------------------------------
+
+
+@cache
+def read_lock(path, mtime):
+    with open(path, encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def lock():
+    """Rows of build/catalogue/products.csv, read once per process; waits for the checkpoint."""
+    path = checkpoints.lock_products.get().output.products
+    return read_lock(path, Path(path).stat().st_mtime_ns)
+
+
+def used_products():
+    return [row for row in lock() if row["used"] == "yes"]
+
+
+def scenes_of(recipe):
+    """Input function: the scene files that a recipe uses of a tile in a year, in order of time."""
+
+    def scenes(wildcards):
+        rows = [row for row in used_products() if row["recipe"] == recipe]
+        rows = [row for row in rows if (row["tile"], row["year"]) == (wildcards.tile, wildcards.year)]
+        found = {(row["sensing"], row["scene"]): row["collection"] for row in reversed(rows)}
+        names = {scene: f"build/scenes/{collection}/{scene}.nc" for (_, scene), collection in sorted(found.items())}
+        return list(names.values())
+
+    return scenes
+
+
+def products_of_scene(wildcards):
+    """Products of a scene in order of precedence, as lock_products wrote them."""
+    found = {
+        row["product"]: None
+        for row in used_products()
+        if (row["scene"], row["collection"]) == (wildcards.scene, wildcards.collection)
+    }
+    return [f"archive/products/{product}.fetched.json" for product in found]
+
+
+def of_product(column):
+    """Params function: a column of the lock for a product."""
+
+    def value(wildcards):
+        return next(row[column] for row in used_products() if row["product"] == wildcards.product)
+
+    return value
+
+
+onstart:
+    print(f"cropstack: {len(TILE_YEARS)} tile-years of {SIZE_PX} px, recipes {', '.join(RECIPES)}", file=sys.stderr)

@@ -1,0 +1,61 @@
+# Farmers' declarations become parcels in one taxonomy, on the tiles' grids.
+
+rule harmonise_parcels:
+    message:
+        "Harmonise the declarations of {wildcards.cc} in {wildcards.year}"
+    input:
+        declarations=declaration_files,
+        source="taxonomy/countries/{cc}/source.yaml",
+        crops="taxonomy/countries/{cc}/crops.csv",
+        classes="taxonomy/classes.csv",
+    output:
+        parcels="build/labels/{cc}_{year}_parcels.parquet",
+        ledger="build/labels/{cc}_{year}_ledger.csv",
+    params:
+        country="{cc}",
+        year=lambda wildcards: int(wildcards.year),
+        max_unknown_share=SETTINGS["max_unknown_share"],
+        code=code_of("labels.harmonise_parcels"),
+    log:
+        "logs/harmonise_parcels/{cc}_{year}.log",
+    resources:
+        mem_mb=4000,
+    script:
+        "../../src/cropstack/labels/harmonise_parcels.py"
+
+
+rule assign_tiles:
+    message:
+        "Assign the parcels of {wildcards.cc} in {wildcards.year} to tiles"
+    input:
+        parcels="build/labels/{cc}_{year}_parcels.parquet",
+    output:
+        tiles="build/labels/{cc}_{year}_tiles.parquet",
+    params:
+        tiles=lambda wildcards: AREAS[wildcards.cc]["tiles"],
+        size_px=SIZE_PX,
+        code=code_of("labels.assign_tiles"),
+    log:
+        "logs/assign_tiles/{cc}_{year}.log",
+    script:
+        "../../src/cropstack/labels/assign_tiles.py"
+
+
+rule rasterise_labels:
+    message:
+        "Rasterise the labels of {wildcards.tile} in {wildcards.year}"
+    input:
+        parcels=lambda wildcards: f"build/labels/{country_of(wildcards)}_{wildcards.year}_parcels.parquet",
+    output:
+        labels="build/labels/{tile}_{year}_labels.nc",
+    params:
+        tile="{tile}",
+        year=lambda wildcards: int(wildcards.year),
+        size_px=SIZE_PX,
+        code=code_of("labels.rasterise_labels"),
+    log:
+        "logs/rasterise_labels/{tile}_{year}.log",
+    resources:
+        mem_mb=4000,
+    script:
+        "../../src/cropstack/labels/rasterise_labels.py"

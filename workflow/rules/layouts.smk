@@ -1,0 +1,69 @@
+# Scenes and labels become what a published loader opens.
+
+rule write_sen4agrinet:
+    message:
+        "Write the patches of {wildcards.tile} in {wildcards.year}"
+    input:
+        scenes=scenes_of("sen4agrinet"),
+        labels="build/labels/{tile}_{year}_labels.nc",
+        source=lambda wildcards: f"taxonomy/countries/{country_of(wildcards)}/source.yaml",
+    output:
+        patches=directory("results/sen4agrinet/data/{year}/{tile}"),
+        ledger="build/layouts/sen4agrinet/{tile}_{year}_ledger.csv",
+    params:
+        tile="{tile}",
+        year=lambda wildcards: int(wildcards.year),
+        size_px=SIZE_PX,
+        code=code_of("layouts.write_sen4agrinet"),
+    log:
+        "logs/write_sen4agrinet/{tile}_{year}.log",
+    script:
+        "../../src/cropstack/layouts/write_sen4agrinet.py"
+
+
+rule write_sen4agrinet_coco:
+    message:
+        "Write the COCO files of {wildcards.scenario}"
+    input:
+        splits="results/sen4agrinet/splits.csv",
+        patches=per_tile_year("results/sen4agrinet/data/{year}/{tile}"),
+        classes="taxonomy/classes.csv",
+    output:
+        train="results/sen4agrinet/{scenario}_coco_train.json",
+        val="results/sen4agrinet/{scenario}_coco_val.json",
+        test="results/sen4agrinet/{scenario}_coco_test.json",
+    params:
+        scenario="{scenario}",
+        code=code_of("layouts.write_sen4agrinet_coco"),
+    log:
+        "logs/write_sen4agrinet_coco/{scenario}.log",
+    script:
+        "../../src/cropstack/layouts/write_sen4agrinet_coco.py"
+
+
+rule check_layout:
+    message:
+        "Balance inputs and outputs of {wildcards.recipe}"
+    input:
+        products="build/catalogue/products.csv",
+        labels=per_tile_year("build/labels/{tile}_{year}_labels.nc"),
+        parcels=per_country_year("build/labels/{cc}_{year}_parcels.parquet"),
+        tiles=per_country_year("build/labels/{cc}_{year}_tiles.parquet"),
+        ledgers=per_country_year("build/labels/{cc}_{year}_ledger.csv")
+        + per_tile_year("build/layouts/{{recipe}}/{tile}_{year}_ledger.csv"),
+        splits="results/{recipe}/splits.csv",
+        patches=per_tile_year("results/{{recipe}}/data/{year}/{tile}"),
+        coco=lambda wildcards: [
+            f"results/{wildcards.recipe}/{scenario}_coco_{split}.json"
+            for scenario in scenarios_of(wildcards.recipe)
+            for split in ("train", "val", "test")
+        ],
+    output:
+        rejects="results/{recipe}/rejects.csv",
+    params:
+        recipe="{recipe}",
+        code=code_of("layouts.check_layout"),
+    log:
+        "logs/check_layout/{recipe}.log",
+    script:
+        "../../src/cropstack/layouts/check_layout.py"
