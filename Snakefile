@@ -1,6 +1,14 @@
+import os
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+
+# Rules and steps run the code beside this file, also where cropstack is not installed (--sdm conda, a cluster node).
+SOURCE = os.path.join(workflow.basedir, "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 configfile: "config.yaml"

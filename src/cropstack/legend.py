@@ -46,7 +46,18 @@ def read_table(path: Path, columns: list[str]) -> list[dict[str, str]]:
             extra = [name for name in found if name not in columns]
             hint = nearest(extra[0], columns) if extra else ""
             raise ConfigError(f"{path}: columns are {found}; expected {columns}{hint}")
-        return list(reader)
+        rows = list(reader)
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ConfigError(f"{path}: row {line} has not the {len(columns)} columns of the header. Quote commas.")
+    return rows
+
+
+def _whole_number(path: Path, column: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f'{path}: {column} is "{text}"; expected a whole number') from None
 
 
 def read_classes(path: Path) -> dict[int, CropClass]:
@@ -54,32 +65,31 @@ def read_classes(path: Path) -> dict[int, CropClass]:
 
     Raises
     ------
-    ConfigError : a code twice, a parent that does not exist, a cycle.
+    ConfigError : a code twice, a parent that does not exist, a circle of parents, text for a number.
     """
     rows = read_table(path, ["code", "name", "level", "parent", "group", "source", "coco_id"])
     classes: dict[int, CropClass] = {}
     for row in rows:
-        code = int(row["code"])
+        code, group, coco_id = (_whole_number(path, name, row[name]) for name in ("code", "group", "coco_id"))
         if code in classes:
             raise ConfigError(f"{path}: code {code} stands twice ({classes[code].name}, {row['name']}). Keep one.")
-        parent = int(row["parent"]) if row["parent"] else None
-        classes[code] = CropClass(
-            code, row["name"], row["level"], parent, int(row["group"]), row["source"], int(row["coco_id"])
-        )
+        parent = _whole_number(path, "parent", row["parent"]) if row["parent"] else None
+        classes[code] = CropClass(code, row["name"], row["level"], parent, group, row["source"], coco_id)
     for crop in classes.values():
         _check_parents(path, crop, classes)
     return classes
 
 
 def _check_parents(path: Path, crop: CropClass, classes: dict[int, CropClass]) -> None:
-    seen = {crop.code}
-    while crop.parent is not None:
-        if crop.parent not in classes:
-            raise ConfigError(f"{path}: class {crop.code} ({crop.name}) has the parent {crop.parent}, which is no class")
-        if crop.parent in seen:
-            raise ConfigError(f"{path}: class {crop.code} ({crop.name}) is its own ancestor")
-        seen.add(crop.parent)
-        crop = classes[crop.parent]
+    chain = [crop.code]
+    while (parent := classes[chain[-1]].parent) is not None:
+        if parent not in classes:
+            name = classes[chain[-1]].name
+            raise ConfigError(f"{path}: class {chain[-1]} ({name}) has the parent {parent}, which is no class. Add it.")
+        if parent in chain:
+            circle = " > ".join(str(code) for code in [*chain, parent])
+            raise ConfigError(f"{path}: class {crop.code} ({crop.name}) has parents in a circle: {circle}. Cut it.")
+        chain.append(parent)
 
 
 def read_legend(path: Path, classes: dict[int, CropClass]) -> list[LegendClass]:
@@ -94,7 +104,7 @@ def read_legend(path: Path, classes: dict[int, CropClass]) -> list[LegendClass]:
     for number, row in enumerate(read_table(path, ["id", "name", "colour", "codes"]), start=1):
         if row["id"] != str(number):
             raise ConfigError(f'{path}: id "{row["id"]}" in row {number}; ids must count from 1')
-        codes = tuple(int(code) for code in row["codes"].split())
+        codes = tuple(_whole_number(path, "codes", code) for code in row["codes"].split())
         for code in codes:
             if code not in classes:
                 raise ConfigError(f"{path}: class {row['name']} takes code {code}, which is not in the taxonomy")

@@ -1,6 +1,14 @@
 # What exists, what is taken of it, and its copy in the archive.
 
-from cropstack.catalogue.listing import listing_digest
+from cropstack.listing import listing_digest
+
+
+def found_in_folder():
+    """Digest of what lies in the user's folder: a new product there is noticed."""
+    try:
+        return listing_digest(SETTINGS["folder"] if SETTINGS["provider"] == "folder" else None)
+    except CropstackError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 rule search_catalogue:
@@ -9,15 +17,17 @@ rule search_catalogue:
     input:
         listing="archive/simulated/{tile}_{year}.json" if SIMULATED else [],
     output:
-        items="build/catalogue/{collection}/{tile}_{year}.json",
+        catalogue="build/catalogue/{collection}/{tile}_{year}.json",
     params:
         provider=SETTINGS["provider"],
         folder=SETTINGS["folder"],
         collection="{collection}",
         tile="{tile}",
         year=lambda wildcards: int(wildcards.year),
-        found=listing_digest(SETTINGS["folder"]),  # a new file in the folder is noticed
-        code=code_of("catalogue.search_catalogue"),
+        found=found_in_folder(),
+        code=code_of("catalogue.search_catalogue", f"providers.{SETTINGS['provider']}"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/search_catalogue/{collection}/{tile}_{year}.log",
     script:
@@ -41,6 +51,8 @@ checkpoint lock_products:
         size_px=SIZE_PX,
         keep_scenes=SETTINGS["keep_scenes"],
         code=code_of("catalogue.lock_products"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/lock_products.log",
     script:
@@ -54,11 +66,14 @@ rule fetch_product:
         fetched="archive/products/{product}.fetched.json",
     params:
         provider=SETTINGS["provider"],
+        folder=SETTINGS["folder"] if SETTINGS["provider"] == "folder" else None,
         product="{product}",
         href=of_product("href"),
         form=of_product("form"),
         stamp=of_product("stamp"),
-        code=code_of("catalogue.fetch_product"),
+        code=code_of("catalogue.fetch_product", f"providers.{SETTINGS['provider']}"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/fetch_product/{product}.log",
     script:

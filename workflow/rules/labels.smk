@@ -1,11 +1,13 @@
 # Farmers' declarations become parcels in one taxonomy, on the tiles' grids.
 
+
 rule harmonise_parcels:
     message:
         "Harmonise the declarations of {wildcards.cc} in {wildcards.year}"
     input:
         declarations=declaration_files,
         source="taxonomy/countries/{cc}/source.yaml",
+        schema="workflow/schemas/source.schema.yaml",
         crops="taxonomy/countries/{cc}/crops.csv",
         classes="taxonomy/classes.csv",
     output:
@@ -16,6 +18,8 @@ rule harmonise_parcels:
         year=lambda wildcards: int(wildcards.year),
         max_unknown_share=SETTINGS["max_unknown_share"],
         code=code_of("labels.harmonise_parcels"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/harmonise_parcels/{cc}_{year}.log",
     resources:
@@ -32,9 +36,11 @@ rule assign_tiles:
     output:
         tiles="build/labels/{cc}_{year}_tiles.parquet",
     params:
-        tiles=lambda wildcards: AREAS[wildcards.cc]["tiles"],
+        selected=lambda wildcards: AREAS[wildcards.cc]["tiles"],
         size_px=SIZE_PX,
         code=code_of("labels.assign_tiles"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/assign_tiles/{cc}_{year}.log",
     script:
@@ -53,6 +59,8 @@ rule rasterise_labels:
         year=lambda wildcards: int(wildcards.year),
         size_px=SIZE_PX,
         code=code_of("labels.rasterise_labels"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/rasterise_labels/{tile}_{year}.log",
     resources:

@@ -1,5 +1,6 @@
 # Scenes and labels become what a published loader opens.
 
+
 rule write_sen4agrinet:
     message:
         "Write the patches of {wildcards.tile} in {wildcards.year}"
@@ -15,6 +16,8 @@ rule write_sen4agrinet:
         year=lambda wildcards: int(wildcards.year),
         size_px=SIZE_PX,
         code=code_of("layouts.write_sen4agrinet"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/write_sen4agrinet/{tile}_{year}.log",
     script:
@@ -35,6 +38,8 @@ rule write_sen4agrinet_coco:
     params:
         scenario="{scenario}",
         code=code_of("layouts.write_sen4agrinet_coco"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/write_sen4agrinet_coco/{scenario}.log",
     script:
@@ -63,6 +68,8 @@ rule check_layout:
     params:
         recipe="{recipe}",
         code=code_of("layouts.check_layout"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/check_layout/{recipe}.log",
     script:

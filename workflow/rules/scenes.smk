@@ -1,5 +1,6 @@
 # Products become scenes: after this nothing knows a sensor's file format.
 
+
 rule read_s2:
     message:
         "Read {wildcards.scene}"
@@ -11,6 +12,8 @@ rule read_s2:
         tile=lambda wildcards: wildcards.scene.rpartition("_T")[2],
         size_px=SIZE_PX,
         code=code_of("scenes.read_s2"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/read_s2/{collection}/{scene}.log",
     threads: 1  # scenes are many: one core each wastes none (--set-threads read_s2=4 for a single one)

@@ -15,6 +15,8 @@ if SIMULATED:
             acquisitions=SETTINGS["simulation"]["acquisitions"],
             seed=SETTINGS["simulation"]["seed"],
             code=code_of("simulate.simulate_products"),
+        conda:
+            "../../envs/cropstack.yaml"
         log:
             "logs/simulate_products/{tile}_{year}.log",
         resources:
@@ -36,6 +38,8 @@ if SIMULATED:
             size_px=SIZE_PX,
             seed=SETTINGS["simulation"]["seed"],
             code=code_of("simulate.simulate_declarations"),
+        conda:
+            "../../envs/cropstack.yaml"
         log:
             "logs/simulate_declarations/{cc}_{year}_{file}.log",
         script:

@@ -1,5 +1,6 @@
 # Which samples train, validate and test.
 
+
 rule assign_splits:
     message:
         "Assign the splits of {wildcards.recipe}"
@@ -16,6 +17,8 @@ rule assign_splits:
         scenarios=lambda wildcards: scenarios_of(wildcards.recipe),
         seed=SETTINGS["seed"],
         code=code_of("splits.assign_splits"),
+    conda:
+        "../../envs/cropstack.yaml"
     log:
         "logs/assign_splits/{recipe}.log",
     script:

@@ -1,0 +1,141 @@
+"""What the page needs to read from patch files (Sen4AgriNet's layout)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from cropstack.errors import LayoutError
+
+TRUE_COLOUR = ("B04", "B03", "B02")
+MIN_VALID_SHARE = 0.9  # of a date that is shown
+TIME_UNITS = {"microseconds": "us", "seconds": "s", "days": "D"}
+SEASON = (3, 10)  # first and last month of the dates that are shown
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch file in numbers.
+
+    `pixels` counts 10 m pixels by class code, 0 included; `preview` is the thinned label raster, (y, x) class codes
+    in uint16; `steps` is the number of acquisitions in the file.
+    """
+
+    path: Path
+    tile: str
+    year: int
+    row: int
+    column: int
+    pixels: dict[int, int]
+    preview: np.ndarray
+    steps: int
+    size_bytes: int
+
+    @property
+    def sample(self) -> str:
+        """Name of the sample, as in splits.csv."""
+        return self.path.stem
+
+
+@dataclass(frozen=True, order=True)
+class SceneRecord:
+    """What the patch files say about one scene."""
+
+    scene: str
+    products: str
+    processing_baselines: str
+    offset_applied: str
+    provider: str
+
+
+def patch_files(folders: list[Path]) -> list[Path]:
+    """The patch files of all tile-years, sorted by name."""
+    return sorted((file for folder in folders for file in folder.glob("*.nc")), key=lambda file: file.name)
+
+
+def read_patch(path: Path, *, thin: int) -> tuple[Patch, list[SceneRecord]]:
+    """Read the labels of a patch, with every `thin`-th pixel as preview, and the provenance of its time steps.
+
+    Raises
+    ------
+    LayoutError : a name that is not `<year>_<tile>_patch_<row>_<column>.nc`, or no labels in it.
+    """
+    parts = path.stem.split("_")
+    if len(parts) != 5:
+        raise LayoutError(f"{path}: name is no <year>_<tile>_patch_<row>_<column>.nc. Move the file elsewhere.")
+    year, tile, _, row, column = parts
+    with h5py.File(path) as file:
+        if "labels" not in file:
+            raise LayoutError(f"{path}: has no group labels. Delete its folder and run again.")
+        labels = file["labels/labels"][:]
+        records = _scene_records(file["acquisitions"])
+    codes, counts = np.unique(labels, return_counts=True)
+    patch = Patch(
+        path,
+        tile,
+        int(year),
+        int(row),
+        int(column),
+        dict(zip(codes.tolist(), counts.tolist(), strict=True)),
+        labels[thin // 2 :: thin, thin // 2 :: thin].astype(np.uint16),
+        len(records),
+        path.stat().st_size,
+    )
+    return patch, records
+
+
+def _scene_records(group: h5py.Group) -> list[SceneRecord]:
+    columns = [_texts(group[name]) for name in SceneRecord.__dataclass_fields__]
+    return [SceneRecord(*row) for row in zip(*columns, strict=True)]
+
+
+def _texts(variable: h5py.Dataset) -> list[str]:
+    """A (time, character) variable of bytes as text."""
+    return [row.tobytes().rstrip(b"\0").decode() for row in variable[:]]
+
+
+def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Class codes and parcel numbers of a patch, each (366, 366)."""
+    with h5py.File(path) as file:
+        return file["labels/labels"][:], file["parcels/parcels"][:]
+
+
+def read_season(path: Path, *, dates: int) -> tuple[list[datetime], np.ndarray]:
+    """The clearest acquisitions of a patch through the season.
+
+    Returns
+    -------
+    sensing times and uint16 reflectance × 10 000 (time, 3, 366, 366) in the order red, green, blue: the season's
+    acquisitions are cut into `dates` runs, and each run gives its darkest in blue, which is the one with least cloud.
+    """
+    with h5py.File(path) as file:
+        time = file["B02/time"]
+        times = decode_times(time[:], time.attrs["units"].decode())
+        blue = file["B02/B02"]
+        chosen = choose_dates(times, [_brightness(blue[step]) for step in range(len(times))], dates=dates)
+        picture = np.stack([[file[f"{band}/{band}"][step] for band in TRUE_COLOUR] for step in chosen])
+    return [times[step] for step in chosen], picture
+
+
+def decode_times(values: np.ndarray, units: str) -> list[datetime]:
+    """Times of a CF coordinate in ``<unit> since <date>``, UTC, without zone."""
+    unit, _, epoch = units.partition(" since ")
+    steps = values.astype(f"timedelta64[{TIME_UNITS[unit]}]")
+    times: list[datetime] = (np.datetime64(epoch.replace(" ", "T"), "us") + steps).tolist()
+    return times
+
+
+def _brightness(blue: np.ndarray) -> float:
+    """Mean of the valid pixels; infinite where too few are valid."""
+    valid = blue > 0
+    return float(blue[valid].mean()) if valid.mean() >= MIN_VALID_SHARE else np.inf
+
+
+def choose_dates(times: list[datetime], brightness: list[float], *, dates: int) -> list[int]:
+    """Indices, in order of time, of the darkest acquisition in each of `dates` runs of the season."""
+    usable = [i for i, value in enumerate(brightness) if np.isfinite(value)] or list(range(len(times)))
+    season = [i for i in usable if SEASON[0] <= times[i].month <= SEASON[1]] or usable
+    runs = np.array_split(np.array(sorted(season, key=lambda i: times[i])), dates)
+    return [int(min(run, key=lambda i: (brightness[i], i))) for run in runs if len(run)]

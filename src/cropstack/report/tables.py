@@ -1,0 +1,126 @@
+"""Counts that the page shows, from the tables that earlier steps wrote."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import yaml
+
+from cropstack.errors import ConfigError, LedgerRow
+from cropstack.legend import BACKGROUND, UNKNOWN, LegendClass
+
+EXAMPLES = 3  # shown of each reason
+HECTARE_M2 = 10_000
+
+
+@dataclass(frozen=True)
+class Area:
+    """What one country declared in one year: (parcels, m²) by class code."""
+
+    country: str
+    year: int
+    classes: dict[int, tuple[int, float]]
+
+    @property
+    def parcels(self) -> int:
+        """Number of declared parcels."""
+        return sum(count for count, _ in self.classes.values())
+
+    @property
+    def area_m2(self) -> float:
+        """Declared area."""
+        return sum(area for _, area in self.classes.values())
+
+    @property
+    def mapped_share(self) -> float:
+        """Share of declared area whose crop is in the taxonomy, 0 to 1; unknown crops (998) are not mapped."""
+        unknown = self.classes.get(UNKNOWN, (0, 0.0))[1]
+        return 1 - unknown / self.area_m2 if self.area_m2 else 0.0
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Rows of a ledger that share stage, action and reason, with a few of them as examples (unit, evidence)."""
+
+    stage: str
+    action: str
+    reason: str
+    count: int
+    examples: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a country's declarations come from."""
+
+    country: str
+    name: str
+    licence: str
+    attribution: str
+    share_alike: bool
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV as dictionaries."""
+    with open(path, encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def country_year(path: Path) -> tuple[str, int]:
+    """Country and year of a file named `<cc>_<year>_<what>`."""
+    country, year, _ = path.stem.rsplit("_", 2)
+    return country, int(year)
+
+
+def read_area(path: Path) -> Area:
+    """Count a parcels table (`<cc>_<year>_parcels.parquet`) by class code."""
+    table = pyarrow.parquet.read_table(path, columns=["class_code", "metrics:area"])
+    codes, group = np.unique(table["class_code"].to_numpy(), return_inverse=True)
+    counts = np.bincount(group, minlength=len(codes))
+    areas = np.bincount(group, weights=table["metrics:area"].to_numpy(), minlength=len(codes))
+    rows = zip(codes.tolist(), counts.tolist(), areas.tolist(), strict=True)
+    return Area(*country_year(path), {code: (count, area) for code, count, area in rows})
+
+
+def read_source(path: Path) -> Source:
+    """Read what a page must say of `taxonomy/countries/<cc>/source.yaml` (validated when the workflow starts)."""
+    data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = [key for key in ("name", "licence", "attribution") if not data.get(key)]
+    if missing:
+        raise ConfigError(f"{path}: {missing[0]} is missing or empty; a page must not go without it. Add it.")
+    share_alike = bool(data.get("share_alike"))
+    return Source(path.parent.name, data["name"], data["licence"], data["attribution"], share_alike)
+
+
+def summarise(rows: Iterable[LedgerRow]) -> list[Reason]:
+    """Group ledger rows by stage, action and reason; most frequent first within a stage and action."""
+    groups: dict[tuple[str, str, str], list[LedgerRow]] = {}
+    for row in rows:
+        groups.setdefault((row.stage, row.action, row.reason), []).append(row)
+    reasons = [
+        Reason(*key, len(group), [(row.unit, row.evidence) for row in sorted(group)[:EXAMPLES]])
+        for key, group in groups.items()
+    ]
+    return sorted(reasons, key=lambda r: (r.stage, r.action, -r.count, r.reason))
+
+
+def count_by(rows: Iterable[dict[str, str]], *columns: str) -> dict[tuple[str, ...], int]:
+    """Number of rows for each combination of values of `columns`, sorted by value."""
+    counts = Counter(tuple(row[column] for column in columns) for row in rows)
+    return dict(sorted(counts.items()))
+
+
+def class_hectares(pixels: dict[int, int], legend: list[LegendClass], *, pixel_m2: int = 100) -> list[float]:
+    """Hectares of each class of the legend, then of other crops, then of unknown crops (998).
+
+    `pixels` counts 10 m pixels by taxonomy code; background does not count.
+    """
+    taken = {code for entry in legend for code in entry.codes}
+    known = [sum(pixels.get(code, 0) for code in entry.codes) for entry in legend]
+    other = sum(count for code, count in pixels.items() if code not in taken | {BACKGROUND, UNKNOWN})
+    return [count * pixel_m2 / HECTARE_M2 for count in [*known, other, pixels.get(UNKNOWN, 0)]]

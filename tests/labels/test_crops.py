@@ -1,0 +1,94 @@
+"""Crop tables, and how damaged names find their row."""
+
+from pathlib import Path
+
+import pytest
+
+from cropstack.errors import ConfigError
+from cropstack.labels.crops import Crop, match_codes, read_crops
+from cropstack.legend import CropClass, read_classes
+
+
+@pytest.fixture
+def classes(root: Path) -> dict[int, CropClass]:
+    return read_classes(root / "taxonomy/classes.csv")
+
+
+@pytest.fixture
+def crops(tmp_path: Path, crop_table: str, classes: dict[int, CropClass]) -> dict[str, Crop]:
+    (tmp_path / "crops.csv").write_text(crop_table, encoding="utf-8")
+    return read_crops(tmp_path / "crops.csv", classes, year=2020)
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "repair"),
+    [
+        ("BLAT TOU", "BLAT TOU", ""),
+        (" blat  tou ", "BLAT TOU", ""),
+        ("ARRO\u0300S", "ARRÒS", ""),  # decomposed accent
+        ("ARRÒS".encode().decode("cp1252"), "ARRÒS", "mojibake"),
+        ("ARR\ufffdS", "ARRÒS", "mojibake"),
+        ("ARR?S", "ARRÒS", "mojibake"),
+        ("ARROS", "ARRÒS", "unaccented"),
+        ("GUARET SIE/ SUP. LLIURE SEMBRA", "GUARET SIE/ SUP. LLIURE SEMBRA", ""),  # 30 characters and whole
+        ("GUIXES NO SIE O PEDREROL NO SI", "GUIXES NO SIE O PEDREROL NO SIE", "truncated"),
+        ("GUIXES NO SIE O PEDREROL NO S*", "GUIXES NO SIE O PEDREROL NO SIE", "truncated"),
+    ],
+)
+def test_damaged_names_find_their_row(crops: dict[str, Crop], declared: str, code: str, repair: str) -> None:
+    match = match_codes([declared], crops, name_width=30)[declared]
+    assert (match.crop.code, match.repair) == (code, repair)
+
+
+@pytest.mark.parametrize("declared", ["", "BLAT", "BLAT DE", "GUIXES NO SIE", "B?AT", "ORDIS", "AR\ufffd\ufffdS X"])
+def test_a_name_that_could_be_another_finds_none(crops: dict[str, Crop], declared: str) -> None:
+    assert match_codes([declared], crops, name_width=30) == {}
+
+
+def test_names_are_not_completed_where_none_are_cut(crops: dict[str, Crop]) -> None:
+    assert match_codes(["GUIXES NO SIE O PEDREROL NO SI"], crops, name_width=None) == {}
+
+
+def test_cut_name_with_two_completions_finds_none(
+    tmp_path: Path, crop_table: str, classes: dict[int, CropClass]
+) -> None:
+    rows = crop_table + "GUIXES NO SIE O PEDREROL NO SIEGA,x,x,120,,,,\n"
+    (tmp_path / "crops.csv").write_text(rows, encoding="utf-8")
+    crops = read_crops(tmp_path / "crops.csv", classes, year=2020)
+    assert match_codes(["GUIXES NO SIE O PEDREROL NO SI"], crops, name_width=30) == {}
+
+
+def test_name_cut_by_bytes_of_utf8(tmp_path: Path, crop_table: str, classes: dict[int, CropClass]) -> None:
+    name = "ESPECIES AROMÀTIQUES HERBÀCIES"  # published as 28 characters, 30 bytes
+    (tmp_path / "crops.csv").write_text(crop_table + f"{name},{name},Herbs,931,,,,\n", encoding="utf-8")
+    crops = read_crops(tmp_path / "crops.csv", classes, year=2020)
+    match = match_codes(["ESPECIES AROMÀTIQUES HERBÀCI"], crops, name_width=30)["ESPECIES AROMÀTIQUES HERBÀCI"]
+    assert (match.crop.code, match.repair) == (name, "truncated")
+
+
+def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
+    tmp_path: Path, crop_table: str, classes: dict[int, CropClass]
+) -> None:
+    rows = crop_table.splitlines()[0] + "\nCSE,CSE,Hemp,923,,,2018,\nCSE,CSE,Other,980,,2019,,\n"
+    (tmp_path / "crops.csv").write_text(rows, encoding="utf-8")
+    found = [read_crops(tmp_path / "crops.csv", classes, year=year)["CSE"].class_code for year in (2018, 2019)]
+    assert found == [923, 980]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("SOIA,SOIA,Soya,411,,,,", "class_code '411' is in no row of classes.csv, nor 'exclude'; did you mean"),
+        ("SOIA,SOIA,Soya,,,,,", "class_code '' is in no row"),
+        ("SOIA,SOIA,Soya,410,33010,,,", "hcat '33010' is no HCAT code"),
+        ("SOIA,SOIA,Soya,410,,20,,", "valid_from '20' is no year"),
+        ("ordi,ORDI,Barley,150,,,,", "code 'ordi' stands twice for 2020"),
+        (",x,x,150,,,,", "the code is empty"),
+    ],
+)
+def test_bad_rows_of_a_crop_table(
+    tmp_path: Path, crop_table: str, classes: dict[int, CropClass], row: str, message: str
+) -> None:
+    (tmp_path / "crops.csv").write_text(crop_table + row + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="line 9, .*" + message):
+        read_crops(tmp_path / "crops.csv", classes, year=2020)

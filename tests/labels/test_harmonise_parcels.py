@@ -1,0 +1,315 @@
+"""Declarations become parcels: every fault is repaired or rejected, and named in the ledger."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+import shapely
+
+from cropstack.errors import ConfigError, DeclarationError, UnknownCropCode
+from cropstack.labels.harmonise_parcels import harmonise_parcels
+
+Square = Callable[..., shapely.Polygon]
+COLUMNS = [
+    *("id", "crop:code", "crop:name", "metrics:area", "determination:datetime", "class_code", "hcat:code"),
+    *("parcel_index", "repairs", "geometry"),
+]
+
+
+def test_parcels_have_the_columns_of_fiboa_and_ours(country: Any, square: Square) -> None:
+    declared = country.declare([{"ID": "7", "CULTIU": "ORDI", "HA": 1.0, "geometry": square(0, 0)}])
+    parcels, ledger = country.harmonise(declared)
+    assert ledger == []
+    assert list(parcels.columns) == COLUMNS
+    row = parcels.iloc[0]
+    assert (row["id"], row["crop:code"], row["class_code"], row["hcat:code"]) == ("7", "ORDI", 150, "3301010400")
+    assert (row["metrics:area"], row["parcel_index"], row["repairs"]) == (10_000.0, 1, "")
+    assert row["determination:datetime"].isoformat() == "2020-01-01T00:00:00+00:00"
+    assert parcels.crs.to_epsg() == 32631
+
+
+def test_file_is_geoparquet_1_1_with_types_and_provenance(country: Any, square: Square) -> None:
+    country.harmonise(country.declare([{"ID": "7", "CULTIU": "ORDI", "geometry": square(0, 0)}]))
+    schema = pq.read_schema(country.folder / "parcels.parquet")
+    geo = json.loads(schema.metadata[b"geo"])
+    assert (geo["version"], geo["columns"]["geometry"]["geometry_types"]) == ("1.1.0", ["Polygon"])
+    types = {name: str(schema.field(name).type) for name in ("id", "class_code", "parcel_index")}
+    assert types == {"id": "string", "class_code": "int32", "parcel_index": "int64"}
+    assert json.loads(schema.metadata[b"cropstack"])["attribution"] == "DUN 2020"
+
+
+def test_every_fault_has_its_row_in_the_ledger(country: Any, square: Square) -> None:
+    loop = shapely.Polygon([*list(square(8, 0).exterior.coords)[:-1], *[(601_551, 4_990_000), (601_553, 4_990_002)]])
+    faults: dict[str, tuple[str, shapely.Geometry | None]] = {
+        "1": ("ORDI", square(0, 0)),
+        "2": ("ORDI", square(0, 0)),  # same crop, same place as 1
+        "3": ("ORDI", None),
+        "4": ("ORDI", shapely.box(600_400, 4_990_000, 600_400.3, 4_990_100)),
+        "5": ("ORDI", shapely.force_3d(square(3, 0), 10)),
+        "6": ("ORDI", shapely.MultiPolygon([square(4, 0), square(4, 1)])),
+        "7": ("CARRETERA", square(5, 0)),
+        "8": ("ORDI", shapely.box(601_200, 4_990_000, 601_300, 4_990_100)),
+        "9": ("ORDI", shapely.box(601_290, 4_990_000, 601_320, 4_990_100)),  # 1000 m² on 8
+        "10": ("XXX", square(10, 0, 10)),
+        "11": ("", square(10, 1, 10)),
+        "12": ("ARROS", square(12, 0)),
+        "13": ("ORDI", loop),
+    }
+    rows: list[dict[str, Any]] = [
+        {"ID": one, "CULTIU": code, "geometry": geometry} for one, (code, geometry) in faults.items()
+    ]
+    rows.append({"ID": "1", "CULTIU": "ORDI", "geometry": square(14, 0)})
+    rows.append({"ID": None, "CULTIU": "ORDI", "HA": 2.0, "geometry": square(16, 0)})
+    parcels, ledger = country.harmonise(country.declare(rows))
+    found = {(row.unit, row.action, row.reason) for row in ledger}
+    derived = next(row.unit for row in ledger if row.reason == "missing_id")
+    # parcel 1 stands twice, at two places: which of them keeps its id depends on the geometry alone
+    assert found == {
+        ("2", "rejected", "duplicate"),
+        ("3", "rejected", "empty_geometry"),
+        ("4", "rejected", "sliver"),
+        ("5", "repaired", "z_dropped"),
+        ("6", "repaired", "multipart"),
+        ("7", "rejected", "excluded"),
+        ("9", "repaired", "overlap"),
+        ("XXX", "repaired", "unknown_code"),
+        ("", "repaired", "unknown_code"),
+        ("ARROS", "repaired", "unaccented"),
+        ("13", "repaired", "invalid_geometry"),
+        ("1-2", "repaired", "duplicate_id"),
+        (derived, "repaired", "missing_id"),
+        (derived, "repaired", "area_mismatch"),
+    }
+    by_id = parcels.set_index("id")
+    assert set(by_id.index) == {"1", "1-2", "5", "6", "8", "9", "10", "11", "12", "13", derived}
+    assert by_id.loc[["10", "11", "12"], "class_code"].tolist() == [998, 998, 130]
+    assert by_id.loc["12", "crop:code"] == "ARRÒS"
+    assert by_id.loc[derived, "repairs"] == "area_mismatch missing_id"
+    assert parcels.geometry.is_valid.all()
+    assert parcels["parcel_index"].tolist() == list(range(1, 12))
+
+
+def test_order_of_rows_in_the_file_changes_nothing(country: Any, square: Square) -> None:
+    crops = ["XXX", "ORDI", "ARRÒS"]
+    rows = [{"ID": str(n // 2), "CULTIU": crops[n % 3], "geometry": square(n % 5, n // 5)} for n in range(25)]
+    rows += [rows[3], rows[7] | {"ID": "99"}, rows[8] | {"CULTIU": "BLAT TOU"}]
+    outputs = set()
+    for seed in range(3):
+        random.Random(seed).shuffle(rows)
+        country.harmonise(country.declare(rows, name=f"{seed}.gpkg"), max_unknown_share=1.0)
+        outputs.add(b"".join((country.folder / name).read_bytes() for name in ("parcels.parquet", "ledger.csv")))
+    assert len(outputs) == 1
+
+
+@pytest.mark.parametrize(
+    "ids", [["2147483649", "9007199254740993", "18446744073709551617"], ["007", "7", "A7"], ["001541", "9Y9", "é1"]]
+)
+def test_ids_stay_text_beyond_2_31_and_2_53(country: Any, square: Square, ids: list[str]) -> None:
+    rows = [{"ID": one, "CULTIU": "ORDI", "geometry": square(n, 0)} for n, one in enumerate(ids)]
+    parcels, _ = country.harmonise(country.declare(rows))
+    assert sorted(parcels["id"]) == sorted(ids)
+
+
+def test_integer_ids_above_2_53_keep_every_digit(country: Any, square: Square) -> None:
+    big = 2**53 + 1
+    rows = [{"ID": big + n, "CULTIU": "ORDI", "geometry": square(n, 0)} for n in range(2)]
+    parcels, _ = country.harmonise(country.declare(rows))
+    assert parcels["id"].tolist() == ["9007199254740993", "9007199254740994"]
+
+
+def test_ids_stored_as_floats_that_lost_digits_are_refused(country: Any, square: Square) -> None:
+    rows = [{"ID": 2.0**53 + 2, "CULTIU": "ORDI", "geometry": square(0, 0)}]
+    with pytest.raises(DeclarationError, match=r"column ID is stored as floating point .*9007199254740994"):
+        country.harmonise(country.declare(rows))
+    parcels, _ = country.harmonise(country.declare([rows[0] | {"ID": 41.0}], name="b.gpkg"))
+    assert parcels["id"].tolist() == ["41"]
+
+
+def test_a_small_repair_keeps_parcels_without_ids_stable_over_files(country: Any, square: Square) -> None:
+    country.edition["columns"] = {"id": None, "code": "cultiu"}
+    first, _ = country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
+    rows = [{"CULTIU": "ORDI", "geometry": square(n, 0)} for n in (1, 0)]
+    second, _ = country.harmonise(country.declare(rows, name="b.gpkg"))
+    assert first["id"].iloc[0] in second["id"].tolist()
+
+
+def test_declared_hectares_read_as_square_metres(country: Any, square: Square) -> None:
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "HA": 1.0, "geometry": square(n, 0)} for n in range(4)]
+    _, ledger = country.harmonise(country.declare([rows[0] | {"HA": 10_000.0}, *rows[1:]]))
+    assert [(row.unit, row.evidence) for row in ledger] == [
+        ("0", "declared 100000000.0 m2, geometry 10000.0 m2 (hectare slip)")
+    ]
+    country.edition["area_unit"] = "m2"
+    with pytest.raises(DeclarationError, match=r"off by 10 000 .* Correct area_unit"):
+        country.harmonise(country.declare(rows, name="b.gpkg"))
+
+
+def test_a_parcel_abroad_is_rejected_alone(country: Any, square: Square) -> None:
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "geometry": square(n % 10, n // 10)} for n in range(100)]
+    rows.append({"ID": "away", "CULTIU": "ORDI", "geometry": shapely.box(300_000, 5_600_000, 300_100, 5_600_100)})
+    parcels, ledger = country.harmonise(country.declare(rows))
+    assert len(parcels) == 100
+    assert [(row.unit, row.reason, row.evidence) for row in ledger] == [
+        ("away", "outside_country", "at 300050, 5600050 in EPSG:32631")
+    ]
+
+
+# --- bad input ----------------------------------------------------------------------------------------
+
+
+def test_unknown_codes_above_the_tolerance_stop_the_build(country: Any, square: Square) -> None:
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "geometry": square(n, 0)} for n in range(8)]
+    rows += [{"ID": f"x{n}", "CULTIU": "ORDY", "geometry": square(n, 1)} for n in range(2)]
+    declared = country.declare(rows)
+    with pytest.raises(UnknownCropCode) as error:
+        country.harmonise(declared, max_unknown_share=0.19)
+    message = "crops.csv has no code 'ORDY' (2 parcels, first x0; did you mean \"ORDI\"?): 20.0% of the declared area"
+    assert message in str(error.value)
+    assert "Add a row for each with its class and HCAT code, or 'exclude'." in str(error.value)
+    assert not (country.folder / "parcels.parquet").exists()
+    _, ledger = country.harmonise(declared, max_unknown_share=0.2)
+    assert [(row.unit, row.reason, row.evidence) for row in ledger] == [
+        ("ORDY", "unknown_code", "2 parcels, 2.00 ha; class 998")
+    ]
+
+
+def test_a_row_that_says_998_is_counted_but_not_unknown(country: Any, square: Square) -> None:
+    country.crops += "ZZZ,Culture inconnue,Unknown,998,,,,\n"
+    rows = [{"ID": "1", "CULTIU": "ZZZ", "geometry": square(0, 0)}]
+    parcels, ledger = country.harmonise(country.declare(rows), max_unknown_share=0.0)
+    assert parcels["class_code"].tolist() == [998]
+    assert [row.reason for row in ledger] == ["unmapped_code"]
+
+
+def test_empty_declaration(country: Any, tmp_path: Path) -> None:
+    path = tmp_path / "dun2020.gpkg"
+    frame = gpd.GeoDataFrame({"ID": [], "CULTIU": [], "HA": []}, geometry=[], crs="EPSG:32631")
+    pyogrio.write_dataframe(frame, path, layer="dun", geometry_type="Polygon")
+    with pytest.raises(DeclarationError, match=r"dun2020\.gpkg: layer dun has no parcels"):
+        country.harmonise(path)
+
+
+def test_declaration_without_any_usable_parcel(country: Any, square: Square) -> None:
+    rows = [{"ID": "1", "CULTIU": "CARRETERA", "geometry": square(0, 0)}]
+    with pytest.raises(DeclarationError, match="none of 1 parcels is usable: 1 excluded"):
+        country.harmonise(country.declare(rows))
+
+
+def test_missing_column_names_the_nearest(country: Any, square: Square) -> None:
+    country.edition["columns"]["code"] = "CULTIVO"
+    with pytest.raises(DeclarationError, match=r'has no column CULTIVO \(code\), but .*did you mean "cultiu"'):
+        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
+
+
+def test_columns_and_layers_are_found_in_any_case(country: Any, square: Square) -> None:
+    country.edition |= {"layer": "DUN", "columns": {"id": "id", "code": "cultiu", "area": "ha"}}
+    parcels, _ = country.harmonise(country.declare([{"ID": "1", "CULTIU": "ORDI", "geometry": square(0, 0)}]))
+    assert parcels["id"].tolist() == ["1"]
+
+
+def test_missing_layer(country: Any, square: Square) -> None:
+    country.edition["layer"] = "CULTIUS_DUN{year}"
+    with pytest.raises(DeclarationError, match='expected layer "CULTIUS_DUN2020", found 0; layers with geometry: dun'):
+        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
+
+
+def test_wrong_crs_is_refused(country: Any, square: Square) -> None:
+    declared = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}], crs="EPSG:32630")
+    with pytest.raises(DeclarationError, match=r"has the CRS EPSG:32630 .* expected EPSG:32631"):
+        country.harmonise(declared)
+
+
+def test_missing_crs_is_refused(country: Any, square: Square, tmp_path: Path) -> None:
+    path = tmp_path / "dun2020.shp"
+    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
+    pyogrio.write_dataframe(frame, path)
+    path.with_suffix(".prj").unlink()
+    with pytest.raises(DeclarationError, match=r"has no CRS; expected EPSG:32631\. Is its \.prj file missing"):
+        country.harmonise(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda xy: xy[:, ::-1], "Its axes are swapped"),
+        (lambda xy: xy * 0 + [[4.0, 45.0]] + (xy - [[600_000, 4_990_000]]) * 1e-5, "degrees under a metric CRS"),
+        (lambda xy: xy - [[0, 3_000_000]], "The CRS that the file names is not the one"),
+    ],
+)
+def test_coordinates_that_are_not_in_the_crs(country: Any, square: Square, change: Any, cause: str) -> None:
+    shape = shapely.transform(square(0, 0), change)
+    with pytest.raises(DeclarationError, match=f"100% of the parcels lie outside .*{cause}"):
+        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": shape}]))
+
+
+def test_year_without_edition_and_crs_in_degrees(country: Any, square: Square) -> None:
+    declared = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}])
+    with pytest.raises(ConfigError, match=r"no edition for 2031; there are \[2020\]"):
+        country.harmonise(declared, year=2031)
+    country.edition["crs"] = "EPSG:4326"
+    with pytest.raises(ConfigError, match="is in degrees; expected one in m"):
+        country.harmonise(declared)
+
+
+def test_class_outside_the_taxonomy(country: Any, square: Square) -> None:
+    country.crops = country.crops.replace(",150,", ",151,")
+    with pytest.raises(ConfigError, match=r"class_code '151' is in no row of classes\.csv"):
+        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
+
+
+# --- real declarations --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["CP1252", "UTF-8"])
+def test_zipped_shapefile_with_names_cut_at_30_characters(
+    country: Any, square: Square, tmp_path: Path, zipped: Any, encoding: str
+) -> None:
+    country.edition |= {"encoding": encoding, "name_width": 30, "columns": {"id": None, "code": "CULTIU"}}
+    names = ["ARRÒS", "GUIXES NO SIE O PEDREROL NO SIE"[:30], "GUARET SIE/ SUP. LLIURE SEMBRA"]
+    frame = gpd.GeoDataFrame({"CULTIU": names}, geometry=[square(n, 0) for n in range(3)], crs="EPSG:32631")
+    pyogrio.write_dataframe(frame, tmp_path / "c.shp", encoding=encoding)
+    (tmp_path / "c.cpg").unlink(missing_ok=True)  # old shapefiles have none: source.yaml says the encoding
+    members = {path.name: path.read_bytes() for path in tmp_path.glob("c.*")}
+    parcels, ledger = country.harmonise(zipped(tmp_path / "dun.zip", members))
+    assert sorted(parcels["class_code"]) == [130, 790, 975]
+    assert [(row.reason, row.evidence.split("; ")[1]) for row in ledger] == [
+        ("truncated", "read as GUIXES NO SIE O PEDREROL NO SIE")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cc", "year", "file", "parcels", "reasons"),
+    [
+        ("fr", 2022, "fr/RPG_2-0__GPKG_LAMB93_FXX_2022-01-01.7z.001", 100, {}),
+        ("es_ct", 2023, "es_cat/Cultius_DUN2023_GPKG.zip", 99, {"sliver": 1}),  # 71.5 m², 0.73 m wide
+    ],
+)
+def test_real_declarations_harmonise(
+    root: Path, realdata: Path, tmp_path: Path, cc: str, year: int, file: str, parcels: int, reasons: dict[str, int]
+) -> None:
+    folder = root / "taxonomy/countries" / cc
+    harmonise_parcels(
+        [realdata / "lpis/fiboa-cli" / file],
+        folder / "source.yaml",
+        root / "workflow/schemas/source.schema.yaml",
+        folder / "crops.csv",
+        root / "taxonomy/classes.csv",
+        tmp_path / "parcels.parquet",
+        tmp_path / "ledger.csv",
+        country=cc,
+        year=year,
+        max_unknown_share=0.0,
+    )
+    table = gpd.read_parquet(tmp_path / "parcels.parquet")
+    assert len(table) == parcels
+    assert 998 not in table["class_code"].tolist()
+    assert table.geometry.is_valid.all()
+    lines = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert Counter(line.split(",")[3] for line in lines) == reasons

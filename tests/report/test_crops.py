@@ -1,0 +1,39 @@
+"""Counts by class and the bars drawn from them."""
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from cropstack.errors import LedgerRow
+from cropstack.legend import LegendClass
+from cropstack.report.crops import log_percent
+from cropstack.report.tables import class_hectares, read_area, summarise
+
+
+def test_bar_of_a_pixel_is_the_shortest_and_each_factor_of_ten_adds_the_same() -> None:
+    assert [log_percent(ha, 2) for ha in (0, 0.01, 0.1, 1, 10, 100)] == [0, 0.5, 25, 50, 75, 100]
+
+
+def test_hectares_put_codes_into_classes_and_keep_unknown_apart() -> None:
+    legend = [LegendClass(1, "Cereals", "#000000", (110, 120)), LegendClass(2, "Grapes", "#111111", (330,))]
+    pixels = {0: 10_000, 110: 100, 120: 50, 520: 25, 998: 300}
+    assert class_hectares(pixels, legend) == [1.5, 0.0, 0.25, 3.0]
+
+
+def test_mapped_share_goes_by_area_not_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "es_ct_2019_parcels.parquet"
+    table = {"class_code": [998, 998, 998, 110], "metrics:area": [1000.0, 1000.0, 1000.0, 9000.0]}
+    pyarrow.parquet.write_table(pyarrow.table(table), path)
+    area = read_area(path)
+    assert (area.country, area.year, area.parcels) == ("es_ct", 2019, 4)
+    assert area.mapped_share == pytest.approx(0.75)
+
+
+def test_reasons_are_counted_with_three_examples() -> None:
+    rows = [LedgerRow(f"p{i}", "harmonise_parcels", "repaired", "sliver", "thin") for i in range(5)]
+    rows.append(LedgerRow("q", "harmonise_parcels", "rejected", "empty", "no area"))
+    sliver, empty = sorted(summarise(rows), key=lambda reason: -reason.count)
+    assert (sliver.count, [unit for unit, _ in sliver.examples]) == (5, ["p0", "p1", "p2"])
+    assert (empty.count, empty.action) == (1, "rejected")

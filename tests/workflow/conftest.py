@@ -1,0 +1,275 @@
+"""Working directories in which tests run Snakemake, kill it, and compare what it made."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+WORKFLOW_FILES = ["Snakefile", "config.yaml", "envs", "profiles", "src", "taxonomy", "workflow"]
+PATIENCE_S = 120.0  # until a job is seen; far more than any needs
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A directory with a Snakefile."""
+
+    folder: Path
+    source: Path  # the cropstack that its steps import
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.source), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end; stdout and stderr together."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def build(self, *arguments: str) -> str:
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def planned(self, *arguments: str) -> dict[str, str]:
+        """Rules that a dry-run would run, with the reasons that Snakemake sums up below the jobs."""
+        text = self.build("--dry-run", *arguments)
+        if "Nothing to be done" in text:
+            return {}
+        lines = text.rpartition("Reasons:\n")[2].splitlines()
+        reasons: dict[str, str] = {}
+        for reason, rules in pairwise(lines):
+            if rules.startswith(" " * 8):
+                for rule in rules.strip().split(", "):
+                    reasons[rule] = f"{reasons.get(rule, '')} {reason.strip()}".strip()
+        assert reasons, text
+        return reasons
+
+    def running(self) -> set[str]:
+        """Names of the steps whose processes run in this directory."""
+        scripts = str(self.folder / ".snakemake/scripts/")
+        words = (word for command in _commands() for word in command if word.startswith(scripts))
+        return {word.rsplit(".", 2)[1] for word in words}
+
+    def kill_while(self, step: str, who: str, *arguments: str) -> list[Path]:
+        """Start Snakemake, kill it (`who`: "main" alone or its "group") while `step` writes; return what lies half-written.
+
+        Returns when no step runs any more, and fails when one outlives its Snakemake.
+        """
+        process = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: process.poll() is not None or (step in self.running() and bool(self.half_written())))
+        assert process.poll() is None, f"Snakemake ended before {step} was seen writing"
+        assert step in self.running(), f"{step} ended before Snakemake was killed"
+        if who == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+        wait_until(lambda: not self.running())
+        return self.half_written()
+
+    def half_written(self) -> list[Path]:
+        return [path for path in self.folder.rglob(".tmp-*") if ".snakemake" not in path.parts]
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of all that a build makes, but logs and pages, by path; of a link, where it points."""
+        found: dict[str, str] = {}
+        for name in ("archive", "build", "results"):
+            for path in sorted((self.folder / name).rglob("*")):
+                if path.is_symlink():
+                    found[str(path.relative_to(self.folder))] = f"link to {os.readlink(path)}"
+                elif path.is_file() and path.suffix != ".html":
+                    found[str(path.relative_to(self.folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+    @contextmanager
+    def edited(self, file: str, old: str, new: str) -> Iterator[None]:
+        """Replace `old` in a file, and put the file back as it was, time included."""
+        path = self.folder / file
+        text, times = path.read_text(encoding="utf-8"), path.stat()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(text, encoding="utf-8")
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _commands() -> Iterator[list[str]]:
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield file.read_bytes().decode(errors="replace").split("\0")
+        except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
+            continue
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+# --- the toy ------------------------------------------------------------------------------------------
+
+TOY_SNAKEFILE = """
+rule all:
+    input: "results/total.txt"
+rule write_numbers:
+    output: numbers="build/numbers.txt"
+    params: limit=1000
+    log: "logs/write_numbers.log"
+    script: "write_numbers.py"
+rule write_cube:
+    input: numbers="build/numbers.txt"
+    output: cube="build/cube.nc"
+    log: "logs/write_cube.log"
+    script: "write_cube.py"
+rule write_total:
+    input: cube="build/cube.nc"
+    output: total="results/total.txt"
+    log: "logs/write_total.log"
+    script: "write_total.py"
+"""
+TOY_STEPS = {
+    "write_numbers": """
+from pathlib import Path
+
+from cropstack.files import write_text
+from cropstack.step import step
+
+
+def write_numbers(numbers: Path, *, limit: int) -> None:
+    write_text(numbers, "\\n".join(str(n) for n in range(limit)))
+
+
+if __name__ == "__main__":
+    step(write_numbers, snakemake)
+""",
+    # Stops halfway for as long as a file "hold" lies in the directory.
+    "write_cube": """
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cropstack.files import add_dimension, create_netcdf
+from cropstack.step import step
+
+
+def write_cube(numbers: Path, cube: Path) -> None:
+    with create_netcdf(cube, {"title": "toy"}) as file:
+        add_dimension(file, "x", np.array(numbers.read_text().split(), "f8"))
+        file.flush()
+        while Path("hold").exists():
+            time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    step(write_cube, snakemake)
+""",
+    "write_total": """
+from pathlib import Path
+
+import h5py
+
+from cropstack.errors import ProductError
+from cropstack.files import write_text
+from cropstack.step import step
+
+
+def write_total(cube: Path, total: Path) -> None:
+    with h5py.File(cube) as file:
+        value = int(file["x"][:].sum())
+    if value == 45:
+        raise ProductError(f"{cube}: the sum is 45; expected 499500. Write 1000 numbers.")
+    write_text(total, str(value))
+
+
+if __name__ == "__main__":
+    step(write_total, snakemake)
+""",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, root: Path) -> Tree:
+    """Three steps; the second holds while a file "hold" is there."""
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    (folder / "Snakefile").write_text(TOY_SNAKEFILE)
+    for name, text in TOY_STEPS.items():
+        (folder / f"{name}.py").write_text(text)
+    return Tree(folder, root / "src")
+
+
+# --- the small build ----------------------------------------------------------------------------------
+
+SMALL = {
+    "recipes": ["sen4agrinet"],
+    "provider": "simulated",
+    "areas": {"es_ct": {"tiles": ["31TCG"], "years": [2019]}},
+    "tile_size_px": 732,
+    "simulation": {"acquisitions": 4},
+}
+
+
+def copy_of_the_workflow(root: Path, folder: Path) -> Tree:
+    """What a clone holds of the workflow, set up for one tile and four acquisitions."""
+    folder.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in WORKFLOW_FILES:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy2(root / name, folder / name)
+    (folder / "config.yaml").write_text(yaml.safe_dump(SMALL))
+    return Tree(folder, folder / "src")
+
+
+@pytest.fixture(scope="session")
+def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """An undisturbed small build. Tests leave it as it is, or put back what they change."""
+    tree = copy_of_the_workflow(root, tmp_path_factory.mktemp("undisturbed") / "clone")
+    tree.build()
+    return tree
+
+
+@pytest.fixture
+def fresh(root: Path, tmp_path: Path) -> Tree:
+    """The small build's clone before anything is made."""
+    return copy_of_the_workflow(root, tmp_path / "clone")
+
+
+@pytest.fixture
+def copy(built: Tree, tmp_path: Path) -> Tree:
+    """A copy of the small build to break."""
+    shutil.copytree(built.folder, tmp_path / "copy", symlinks=True)
+    return Tree(tmp_path / "copy", tmp_path / "copy/src")
