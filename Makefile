@@ -23,7 +23,7 @@ demo: $(READY)
 
 # One worker per core: most tests wait for one process of their own.
 test: $(READY) debian-packages
-	@$(BIN)/python -m pytest -n auto $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_FLAGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)

@@ -8,10 +8,13 @@ min_version("9.0")
 # Rules and steps run the code beside this file, also where cropstack is not installed (--sdm conda, a cluster node).
 SOURCE = os.path.join(workflow.basedir, "src")
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
-configfile: "config.yaml"
+# A configuration given by --configfile replaces the shipped one; merged with it, it would inherit the demo's areas.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -21,10 +21,10 @@ from cropstack.labels.rasterise_labels import rasterise_labels
 from cropstack.product import scene_id
 from cropstack.providers import Query
 from cropstack.providers.folder import search
+from cropstack.simulate.l1c_product import L1CProduct
 from cropstack.simulate.phenology import crop_reflectance, parcel_offsets
 from cropstack.simulate.safe_l1c import write_l1c
 from cropstack.simulate.safe_masks import L1CMasks
-from cropstack.simulate.safe_xml import L1CProduct
 from cropstack.simulate.viewing import track_past
 from cropstack.simulate.world import tile_parcels
 
@@ -37,20 +37,25 @@ STRIP = 1024  # rows made at a time
 
 def prepare(work: Path, *, dates: int, size_px: int, threads: int) -> dict[str, object]:
     """Make what is missing in the folder `work`; returns paths of products, their fetched.json and the label file."""
-    folder = work / "products"
-    fields = tile_parcels(TILE, YEAR, country=COUNTRY, size_px=size_px, seed=SEED)
+    folder, labels = work / "products", work / "labels.nc"
     products = [_product(number, dates) for number in range(dates)]
     missing = [product for product in products if not (folder / f"{product.id}.SAFE").exists()]
+    if missing or not labels.exists():
+        fields = tile_parcels(TILE, YEAR, country=COUNTRY, size_px=size_px, seed=SEED)
+        _write_products(folder, missing, fields, size_px, threads)
+        _write_labels(fields, work / "parcels.parquet", labels, size_px)
+    return {"labels": str(labels), "scenes": _fetch(folder, work / "archive", {product.id for product in products})}
+
+
+def _write_products(
+    folder: Path, products: list[L1CProduct], fields: gpd.GeoDataFrame, size_px: int, threads: int
+) -> None:
     grids = {r: tile_geobox(TILE, r, size_px=size_px) for r in RESOLUTIONS_M}
-    index = {r: _burn(fields.geometry, grid) for r, grid in grids.items()} if missing else {}
-    for product in missing:
+    index = {r: _burn(fields.geometry, grid) for r, grid in grids.items()} if products else {}
+    for product in products:
         bands = _bands(product, fields, index)
         masks = _clouds(grids[60], seed=product.sensing.timetuple().tm_yday)
         write_l1c(folder / f"{product.id}.SAFE", bands, product=product, masks=masks, threads=threads)
-    labels = work / "labels.nc"
-    if not labels.exists():
-        _write_labels(fields, work / "parcels.parquet", labels, size_px)
-    return {"labels": str(labels), "scenes": _fetch(folder, work / "archive", {product.id for product in products})}
 
 
 def _product(number: int, dates: int) -> L1CProduct:

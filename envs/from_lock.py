@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-HEADER = """# Written by `make lock` from pyproject.toml and requirements.txt. For `snakemake --sdm conda`; otherwise unused.
+HEADER = """# For `snakemake --sdm conda`, else unused. Written by `make lock` from pyproject.toml and requirements.txt.
 channels:
   - conda-forge
   - bioconda

@@ -131,7 +131,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV atomically: UTF-8, comma, ``\\n``, minimal quoting; gzip without name or time for ``.gz``."""
+    """Write a CSV atomically: UTF-8, comma, line feeds, minimal quoting; gzip without name or time for ``.gz``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -174,7 +174,7 @@ def create_netcdf(path: Path, attributes: Mapping[str, Any]) -> Iterator[h5py.Fi
 
 
 def netcdf_image(build: Callable[[h5py.File], None]) -> bytes:
-    """Bytes of a netCDF-4 file that `build` fills in memory: what many files have in common, for `create_from_image`."""
+    """Bytes of a netCDF-4 file that `build` fills in memory: what many files share, for `create_from_image`."""
     memory = io.BytesIO()
     with h5py.File(memory, "w", libver=HDF5_VERSIONS, track_order=True) as file:
         build(file)

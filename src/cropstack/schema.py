@@ -37,11 +37,12 @@ def validate(data: Any, schema: Path, *, origin: str) -> Any:
 
 def _explain(error: ValidationError) -> str:
     place = ".".join(str(part) for part in error.absolute_path) or "top level"
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
+    rules: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = rules.get("properties", {})
         unknown = sorted(set(error.instance) - set(known))[0]
         return f'unknown key "{unknown}" at {place}{nearest(unknown, known) or "; known keys are " + ", ".join(known)}'
-    expected = error.schema.get("description", "")
+    expected = rules.get("description", "")
     return f"{place}: {error.message}" + (f" (expected: {expected})" if expected else "")
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+
 from cropstack.bands import FLAGS, S2_BAND, S2_BANDS, bands_at, flag_attributes, reflectance_attributes
 
 

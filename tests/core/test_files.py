@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -50,7 +51,7 @@ def test_a_file_appears_under_its_name_only_when_complete(tmp_path: Path) -> Non
 def test_an_error_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="halfway"), replace_on_success(path) as temporary:
+    with pytest.raises(RuntimeError, match="halfway"), replace_on_success(path) as temporary:  # noqa: PT012
         temporary.write_text("new, half")
         raise RuntimeError("halfway")
     assert path.read_text() == "old"
@@ -60,7 +61,7 @@ def test_an_error_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_folder_and_no_temporary(tmp_path: Path) -> None:
     (tmp_path / "patches").mkdir()
     (tmp_path / "patches/old.nc").touch()
-    with pytest.raises(KeyboardInterrupt), replace_on_success(tmp_path / "patches") as temporary:
+    with pytest.raises(KeyboardInterrupt), replace_on_success(tmp_path / "patches") as temporary:  # noqa: PT012
         temporary.mkdir()
         (temporary / "new.nc").touch()
         raise KeyboardInterrupt
@@ -98,22 +99,27 @@ def test_a_disk_that_refuses_names_the_file_and_the_free_space(tmp_path: Path) -
             raise OSError(errno.EROFS, "Read-only file system")
 
 
-@pytest.mark.parametrize("kind", ["text", "netcdf", "folder"])
-def test_a_full_disk_is_named_and_nothing_is_left_half_written(small_disk: Path, kind: str) -> None:
-    old = small_disk / "table.csv"
-    old.write_text("old")
-    noise = np.random.default_rng(1).integers(0, 65535, (1220, 1220), "u2")
-    with pytest.raises(CropstackError, match=r"could not be written .*free on its disk\. Make room"):
-        if kind == "text":
-            write_text(old, "x" * 4_000_000)
-        elif kind == "netcdf":
-            write_grid(small_disk / "scene.nc", noise)
-        else:
-            with replace_on_success(small_disk / "patches") as temporary:
-                temporary.mkdir()
-                for number in range(9):
-                    (temporary / f"{number}.nc").write_bytes(noise.tobytes())
-    assert old.read_text() == "old"
+def write_too_much_text(disk: Path) -> None:
+    write_text(disk / "table.csv", "x" * 4_000_000)
+
+
+def write_too_large_a_scene(disk: Path) -> None:
+    write_grid(disk / "scene.nc", np.random.default_rng(1).integers(0, 65535, (1220, 1220), "u2"))
+
+
+def write_too_many_patches(disk: Path) -> None:
+    with replace_on_success(disk / "patches") as temporary:
+        temporary.mkdir()
+        for number in range(9):
+            (temporary / f"{number}.nc").write_bytes(bytes(1_000_000))
+
+
+@pytest.mark.parametrize("write", [write_too_much_text, write_too_large_a_scene, write_too_many_patches])
+def test_a_full_disk_is_named_and_nothing_is_left_half_written(small_disk: Path, write: Callable[[Path], None]) -> None:
+    (small_disk / "table.csv").write_text("old")
+    with pytest.raises(CropstackError, match=r"could not be written \(No space.*free on its disk\. Make room"):
+        write(small_disk)
+    assert (small_disk / "table.csv").read_text() == "old"
     assert os.listdir(small_disk) == ["table.csv"]
 
 
@@ -151,7 +157,10 @@ def test_a_gzipped_csv_holds_neither_name_nor_time(tmp_path: Path) -> None:
 
 
 def test_a_ledger_is_sorted_and_comes_back(tmp_path: Path) -> None:
-    rows = [LedgerRow("9", "harmonise_parcels", "rejected", "duplicate", "same as 4"), LedgerRow("10", "a", "b", "c", "d")]
+    rows = [
+        LedgerRow("9", "harmonise_parcels", "rejected", "duplicate", "same as 4"),
+        LedgerRow("10", "a", "b", "c", "d"),
+    ]
     write_ledger(tmp_path / "ledger.csv", rows)
     assert read_ledger(tmp_path / "ledger.csv") == rows[::-1]
     with open(tmp_path / "ledger.csv", newline="") as handle:
@@ -218,7 +227,11 @@ def test_netcdf4_reads_dimensions_fill_and_values(tmp_path: Path, values: np.nda
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         assert (file.data_model, file.Conventions, file.title) == ("NETCDF4", "CF-1.8", "Blé")
         group = file["r10m"]
-        assert {name: len(dimension) for name, dimension in group.dimensions.items()} == {"y": 366, "x": 366, "patch": 4}
+        assert {name: len(dimension) for name, dimension in group.dimensions.items()} == {
+            "y": 366,
+            "x": 366,
+            "patch": 4,
+        }
         assert list(group.variables) == ["y", "x", "spatial_ref", "B02", "count"], "the bare dimension is no variable"
         assert group["B02"].dimensions == ("y", "x")
         assert group["B02"][:].mask.sum() == 50 * 70, "fill values are masked"

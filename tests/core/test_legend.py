@@ -33,7 +33,10 @@ def test_the_legend_of_the_paper_has_11_classes(root: Path) -> None:
     [
         ("110,Spelt,class,100,100,x,3\n", r"code 110 stands twice \(Wheat, Spelt\)"),
         ("120,Maize,class,190,100,x,3\n", r"class 120 \(Maize\) has the parent 190, which is no class"),
-        ("120,Maize,class,130,100,x,3\n130,Rice,class,120,100,x,4\n", r"class 120 \(Maize\) has parents in a circle: 120 > 130 > 120"),
+        (
+            "120,Maize,class,130,100,x,3\n130,Rice,class,120,100,x,4\n",
+            r"class 120 \(Maize\) has parents in a circle: 120 > 130 > 120",
+        ),
         ("120,Maize,class,120,100,x,3\n", r"class 120 \(Maize\) has parents in a circle: 120 > 120"),
     ],
 )
@@ -61,7 +64,10 @@ def test_a_contradictory_legend_is_refused(tmp_path: Path, text: str, message: s
 @pytest.mark.parametrize("row", ["110,Wheat,class\n", "110,Wheat,class,100,100,fao_icc,2,more\n"])
 def test_a_row_of_another_length_is_refused_with_its_line(tmp_path: Path, row: str) -> None:
     with pytest.raises(ConfigError, match=r"classes\.csv: row 3 has not the 7 columns"):
-        read_table(written(tmp_path / "classes.csv", HEADER + "100,Cereals,group,,100,fao_icc,1\n" + row), HEADER[:-1].split(","))
+        read_table(
+            written(tmp_path / "classes.csv", HEADER + "100,Cereals,group,,100,fao_icc,1\n" + row),
+            HEADER[:-1].split(","),
+        )
 
 
 def test_a_number_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:

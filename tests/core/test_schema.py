@@ -17,7 +17,10 @@ def schemas(root: Path) -> Path:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"areas": AREAS, "yeers": [2019], "provder": "folder"}, 'unknown key "provder" at top level; did you mean "provider"'),
+        (
+            {"areas": AREAS, "yeers": [2019], "provder": "folder"},
+            'unknown key "provder" at top level; did you mean "provider"',
+        ),
         ({"areas": {"fr": {**AREAS["fr"], "tile": []}}}, 'unknown key "tile" at areas.fr; did you mean "tiles"'),
         ({"areas": AREAS, "simulation": {"x": 1}}, 'unknown key "x" at simulation; known keys are seed, acquisitions'),
         ({}, "top level: 'areas' is a required property"),

@@ -83,9 +83,7 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     assert text.endswith("ZeroDivisionError: no pixels\n")
 
 
-def test_a_message_is_shown_also_when_the_log_does_not_fit(
-    small_disk: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_message_is_shown_also_when_the_log_does_not_fit(small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         (small_disk / "full").write_bytes(bytes((2 << 20) - 8192))
         print("x" * 100_000)

@@ -45,7 +45,7 @@ def scene_pixels(seed: int, size_px: int = SIZE_PX) -> dict[str, np.ndarray]:
     for band in S2_BANDS:
         size = size_px * 10 // band.resolution_m
         values = rng.integers(200, 4000, (size, size)).astype("u2")
-        values[rng.random((size, size)) < 0.02] = 0
+        values[rng.random((size, size)) < 0.002] = 0
         values[1, 2] = 65535
         pixels[band.name] = values
     return pixels

@@ -182,7 +182,7 @@ def test_same_inputs_in_any_order_give_the_same_bytes(
 
 
 def test_clamped_share_above_one_percent_is_in_the_ledger(build: SimpleNamespace, tmp_path: Path) -> None:
-    # 3 patches of 61 × 61 pixels at 60 m less 2 in 100 without data, less the patch (0, 1): about 7 200 valid
+    # 3 patches of 61 × 61 pixels at 60 m less 1 in 500 without data, less the patch (0, 1): about 7 400 valid
     run = write_patches(tmp_path, build, clamped_B10=200, clamped_B01=20)
     rows = [row for row in read_ledger(run.ledger) if row.reason == "clamped"]
     assert [(row.unit, row.action, row.evidence[:12]) for row in rows] == [(FIRST, "repaired", "B10: 200 of ")]

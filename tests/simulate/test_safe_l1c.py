@@ -209,7 +209,12 @@ def test_georeference_stands_in_gml_and_geotiff_boxes(written: Written) -> None:
 # --- masks --------------------------------------------------------------------------------------------
 
 
-def features(file: Path, folder: Path) -> list[tuple[str, shapely.Geometry]]:
+def rings(geometry: dict[str, list[list[list[float]]]]) -> tuple[list[list[float]], list[list[list[float]]]]:
+    outer, *holes = geometry["coordinates"]
+    return outer, holes
+
+
+def features(file: Path, folder: Path) -> list[tuple[str, shapely.Polygon]]:
     """Mask type and polygon of each feature, as ogr2ogr reads them; none where there is no layer.
 
     From a copy in `folder`: OGR's GML driver leaves a .gfs file beside what it reads.
@@ -219,10 +224,10 @@ def features(file: Path, folder: Path) -> list[tuple[str, shapely.Geometry]]:
         return []
     text = run("ogr2ogr", "-f", "GeoJSON", "/vsistdout/", path, "-a_srs", "EPSG:4326", "-dim", "XY")
     found = json.loads(text)["features"]
-    return [(one["properties"]["maskType"], shapely.geometry.shape(one["geometry"])) for one in found]
+    return [(one["properties"]["maskType"], shapely.Polygon(*rings(one["geometry"]))) for one in found]
 
 
-Gml = Callable[[str, str], list[tuple[str, shapely.Geometry]]]
+Gml = Callable[[str, str], list[tuple[str, shapely.Polygon]]]
 
 
 @pytest.fixture
@@ -443,11 +448,11 @@ def test_a_product_needs_all_bands_of_one_size_and_some_data(products: dict[str,
         write_l1c(path, without, product=late.product, masks=late.masks)
     with pytest.raises(GridMismatch, match=r"B05 has the shape \(366, 366\)"):
         write_l1c(path, {**late.bands, "B05": late.bands["B04"]}, product=late.product, masks=late.masks)
+    coarse = replace(late.masks, faults={"B02": {"defective": np.zeros((183, 183), bool)}})
     with pytest.raises(GridMismatch, match="B02 defective"):
-        faults = {"B02": {"defective": np.zeros((183, 183), bool)}}
-        write_l1c(path, late.bands, product=late.product, masks=replace(late.masks, faults=faults))
+        write_l1c(path, late.bands, product=late.product, masks=coarse)
+    empty = {name: np.zeros_like(pixels) for name, pixels in late.bands.items()}
     with pytest.raises(ProductError, match="B01"):
-        empty = {name: np.zeros_like(pixels) for name, pixels in late.bands.items()}
         write_l1c(path, empty, product=late.product, masks=late.masks)
     assert list(tmp_path.iterdir()) == []
 

@@ -71,9 +71,9 @@ class Tree:
         return {word.rsplit(".", 2)[1] for word in words}
 
     def kill_while(self, step: str, who: str, *arguments: str) -> list[Path]:
-        """Start Snakemake, kill it (`who`: "main" alone or its "group") while `step` writes; return what lies half-written.
+        """Start Snakemake and kill it, `who`: "main" alone or its "group", while `step` writes.
 
-        Returns when no step runs any more, and fails when one outlives its Snakemake.
+        Returns what lies half-written, when no step runs any more, and fails when one outlives its Snakemake.
         """
         process = subprocess.Popen(
             self.command(*arguments),

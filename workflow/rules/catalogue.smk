@@ -1,15 +1,5 @@
 # What exists, what is taken of it, and its copy in the archive.
 
-from cropstack.listing import listing_digest
-
-
-def found_in_folder():
-    """Digest of what lies in the user's folder: a new product there is noticed."""
-    try:
-        return listing_digest(SETTINGS["folder"] if SETTINGS["provider"] == "folder" else None)
-    except CropstackError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-
 
 rule search_catalogue:
     message:

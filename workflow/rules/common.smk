@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from cropstack.errors import ConfigError, CropstackError
+from cropstack.listing import listing_digest
 from cropstack.schema import read_yaml, validate
 from cropstack.step import code_of
 
@@ -81,6 +82,14 @@ def per_tile_year(pattern):
 def per_country_year(pattern):
     """`pattern` for every country and year, in order."""
     return sorted(pattern.format(cc=cc, year=year) for cc, area in AREAS.items() for year in area["years"])
+
+
+def found_in_folder():
+    """Digest of what lies in the user's folder: a new product there is noticed."""
+    try:
+        return listing_digest(SETTINGS["folder"] if SETTINGS["provider"] == "folder" else None)
+    except CropstackError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 @cache

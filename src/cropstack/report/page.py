@@ -62,7 +62,7 @@ def _head(inputs: Inputs) -> dict[str, Any]:
         ("tiles", "tiles", len({tile for _, tile, _ in inputs.tile_years}), ""),
         ("scenes", "scenes", len(inputs.scenes), ""),
         ("products used", "products_used", len(used), f"of {thousands(len(inputs.products))}"),
-        ("parcels declared", "parcels", sum(area.parcels for area in inputs.areas), ""),
+        ("parcels", "parcels", sum(area.parcels for area in inputs.areas), ""),
         ("on disk", "megabytes", round(sum(patch.size_bytes for patch in inputs.patches) / 1e6), "MB"),
     ]
     return {

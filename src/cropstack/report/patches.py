@@ -11,6 +11,7 @@ from cropstack.errors import LayoutError
 
 TRUE_COLOUR = ("B04", "B03", "B02")
 MIN_VALID_SHARE = 0.9  # of a date that is shown
+BRIGHT = 1.5  # times its median: crops change blue by less, clouds by more
 TIME_UNITS = {"microseconds": "us", "seconds": "s", "days": "D"}
 SEASON = (3, 10)  # first and last month of the dates that are shown
 
@@ -108,13 +109,13 @@ def read_season(path: Path, *, dates: int) -> tuple[list[datetime], np.ndarray]:
     Returns
     -------
     sensing times and uint16 reflectance × 10 000 (time, 3, 366, 366) in the order red, green, blue: the season's
-    acquisitions are cut into `dates` runs, and each run gives its darkest in blue, which is the one with least cloud.
+    acquisitions are cut into `dates` runs, and each run gives its least cloudy one.
     """
     with h5py.File(path) as file:
         time = file["B02/time"]
         times = decode_times(time[:], time.attrs["units"].decode())
         blue = file["B02/B02"]
-        chosen = choose_dates(times, [_brightness(blue[step]) for step in range(len(times))], dates=dates)
+        chosen = choose_dates(times, cloudiness(blue[:]), dates=dates)
         picture = np.stack([[file[f"{band}/{band}"][step] for band in TRUE_COLOUR] for step in chosen])
     return [times[step] for step in chosen], picture
 
@@ -127,15 +128,32 @@ def decode_times(values: np.ndarray, units: str) -> list[datetime]:
     return times
 
 
-def _brightness(blue: np.ndarray) -> float:
-    """Mean of the valid pixels; infinite where too few are valid."""
-    valid = blue > 0
-    return float(blue[valid].mean()) if valid.mean() >= MIN_VALID_SHARE else np.inf
+def cloudiness(blue: np.ndarray) -> list[float]:
+    """Share of each date's valid pixels that are much brighter than usual.
+
+    Parameters
+    ----------
+    blue : (time, y, x) reflectance in blue, 0 is nodata.
+
+    Returns
+    -------
+    For each date the share of pixels at least half as bright again as their median over all dates; infinite where too
+    few of the pixels that ever are valid are so on that date.
+    """
+    pixels = blue.reshape(len(blue), -1).astype(np.float32)
+    pixels = pixels[:, (pixels > 0).any(axis=0)]
+    if not pixels.size:
+        return [np.inf] * len(blue)
+    pixels[pixels == 0] = np.nan
+    bright = pixels >= BRIGHT * np.nanmedian(pixels, axis=0)
+    valid = np.isfinite(pixels).mean(axis=1)
+    share = bright.mean(axis=1) / np.maximum(valid, MIN_VALID_SHARE)
+    return np.where(valid >= MIN_VALID_SHARE, share, np.inf).tolist()
 
 
-def choose_dates(times: list[datetime], brightness: list[float], *, dates: int) -> list[int]:
-    """Indices, in order of time, of the darkest acquisition in each of `dates` runs of the season."""
-    usable = [i for i, value in enumerate(brightness) if np.isfinite(value)] or list(range(len(times)))
+def choose_dates(times: list[datetime], cloudy: list[float], *, dates: int) -> list[int]:
+    """Indices, in order of time, of the least cloudy acquisition in each of `dates` runs of the season."""
+    usable = [i for i, value in enumerate(cloudy) if np.isfinite(value)] or list(range(len(times)))
     season = [i for i in usable if SEASON[0] <= times[i].month <= SEASON[1]] or usable
     runs = np.array_split(np.array(sorted(season, key=lambda i: times[i])), dates)
-    return [int(min(run, key=lambda i: (brightness[i], i))) for run in runs if len(run)]
+    return [int(min(run, key=lambda i: (cloudy[i], i))) for run in runs if len(run)]

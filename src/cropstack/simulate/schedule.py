@@ -21,7 +21,7 @@ FIRST_PASS = {"S2A": (date(2018, 1, 1), 13204), "S2B": (date(2018, 1, 6), 4367)}
 MAIN_ORBIT, EDGE_ORBIT = 51, 8
 EDGE_DAYS, EDGE_ORBITS = -3, -43  # of orbit 8, from the same satellite's pass on orbit 51
 DATATAKE_START = {MAIN_ORBIT: time(10, 50, 31, 24_000), EDGE_ORBIT: time(10, 40, 21, 24_000)}
-MAIN_EAST_M = 90_000.0  # ASSUME: the tile lies this far east of orbit 51's ground track
+MAIN_EAST_M = 70_000.0  # ASSUME: the tile lies this far east of orbit 51's ground track, wholly in the swath
 EDGE_EAST_M = -145_000.0  # its middle lies on the western edge of orbit 8's swath
 
 # SOURCE: processing baselines of Level-1C at the Copernicus Data Space by sensing date (its documentation).
