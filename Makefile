@@ -21,9 +21,9 @@ demo: $(READY)
 	@$(BIN)/snakemake --cores $(CORES)
 	@echo "$(CURDIR)/results/index.html"
 
-# One worker per core: most tests wait for one process of their own.
+# One worker per core. A file's tests stay together and in order: they share what is slow to make.
 test: $(READY) debian-packages
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(SOURCES)
@@ -59,6 +59,7 @@ lock:
 	    --no-emit-index-url --no-emit-find-links --output-file requirements.txt
 	@$(BIN)/python envs/from_lock.py
 
+# All that can be made again. archive/ stays: it may hold declarations and products of yours.
 clean:
-	rm -rf $(VENV) build results logs archive .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+	rm -rf $(VENV) build results logs .snakemake .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 	    .hypothesis src/cropstack.egg-info

@@ -22,8 +22,10 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/scenes.smk"
 include: "workflow/rules/labels.smk"
+include: "workflow/rules/samples.smk"
 include: "workflow/rules/splits.smk"
 include: "workflow/rules/layouts.smk"
+include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -45,6 +47,13 @@ rule datasets:
     localrule: True
     input:
         [f"results/{name}/rejects.csv" for name in RECIPES],
+        [f"results/{name}/classes.csv" for name in RECIPES],
+
+
+rule experiments:
+    localrule: True
+    input:
+        [f"results/{name}/experiments/{table}" for name in RECIPES for table in EXPERIMENTS[name]],
 
 
 rule report:

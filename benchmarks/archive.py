@@ -38,12 +38,12 @@ STRIP = 1024  # rows made at a time
 def prepare(work: Path, *, dates: int, size_px: int, threads: int) -> dict[str, object]:
     """Make what is missing in the folder `work`; returns paths of products, their fetched.json and the label file."""
     folder, labels = work / "products", work / "labels.nc"
-    products = [_product(number, dates) for number in range(dates)]
+    products = [make_product(number, dates) for number in range(dates)]
     missing = [product for product in products if not (folder / f"{product.id}.SAFE").exists()]
     if missing or not labels.exists():
         fields = tile_parcels(TILE, YEAR, country=COUNTRY, size_px=size_px, seed=SEED)
         _write_products(folder, missing, fields, size_px, threads)
-        _write_labels(fields, work / "parcels.parquet", labels, size_px)
+        write_labels(fields, work / "parcels.parquet", labels, size_px)
     return {"labels": str(labels), "scenes": _fetch(folder, work / "archive", {product.id for product in products})}
 
 
@@ -51,14 +51,14 @@ def _write_products(
     folder: Path, products: list[L1CProduct], fields: gpd.GeoDataFrame, size_px: int, threads: int
 ) -> None:
     grids = {r: tile_geobox(TILE, r, size_px=size_px) for r in RESOLUTIONS_M}
-    index = {r: _burn(fields.geometry, grid) for r, grid in grids.items()} if products else {}
+    index = {r: burn(fields.geometry, grid) for r, grid in grids.items()} if products else {}
     for product in products:
-        bands = _bands(product, fields, index)
+        bands = make_bands(product, fields, index)
         masks = _clouds(grids[60], seed=product.sensing.timetuple().tm_yday)
         write_l1c(folder / f"{product.id}.SAFE", bands, product=product, masks=masks, threads=threads)
 
 
-def _product(number: int, dates: int) -> L1CProduct:
+def make_product(number: int, dates: int) -> L1CProduct:
     start = datetime(YEAR, 4, 17, 10, 50, 31, 24_000, tzinfo=UTC) + number * timedelta(days=max(1, 240 // dates))
     return L1CProduct(
         tile=TILE,
@@ -75,12 +75,12 @@ def _product(number: int, dates: int) -> L1CProduct:
     )
 
 
-def _burn(geometry: gpd.GeoSeries, grid: GeoBox) -> np.ndarray:
+def burn(geometry: gpd.GeoSeries, grid: GeoBox) -> np.ndarray:
     shapes = ((shape, number) for number, shape in enumerate(geometry, start=1))
     return np.asarray(rasterize(shapes, grid.shape, transform=grid.affine, fill=0, dtype="uint32"))
 
 
-def _bands(product: L1CProduct, fields: gpd.GeoDataFrame, index: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
+def make_bands(product: L1CProduct, fields: gpd.GeoDataFrame, index: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
     """Digital numbers of all bands: uint16, (y, x)."""
     day = product.sensing.timetuple().tm_yday
     ids = fields["parcel_id"].to_numpy()
@@ -116,7 +116,7 @@ def _clouds(grid: GeoBox, *, seed: int) -> L1CMasks:
     return L1CMasks(opaque, cirrus, np.zeros(grid.shape, bool))
 
 
-def _write_labels(fields: gpd.GeoDataFrame, parcels: Path, labels: Path, size_px: int) -> None:
+def write_labels(fields: gpd.GeoDataFrame, parcels: Path, labels: Path, size_px: int) -> None:
     table = fields[["class_code", "geometry"]].copy()
     table["parcel_index"] = np.arange(1, len(table) + 1, dtype=np.int64)
     table["metrics:area"] = table.geometry.area

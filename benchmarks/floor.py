@@ -16,24 +16,28 @@ import numpy as np
 import rasterio
 from safe_files import BANDS, PATCH_PX, band_file, mask_file
 
+CACHE_MB = 64  # of GDAL, per thread: with its default of 5 % of all memory decoding takes 1 to 2 % longer
+
 
 def floor(product: Path, output: Path, threads: int) -> dict[str, float]:
     """CPU seconds of each part, of all threads together, start of Python and imports not included."""
     spent = {"decode": 0.0, "deflate": 0.0, "write": 0.0}
-    with open(output, "wb") as file:
+    with rasterio.Env(GDAL_NUM_THREADS=str(threads), GDAL_CACHEMAX=CACHE_MB * threads), open(output, "wb") as file:
         for resolution_m, bands in BANDS.items():
+            array = None
             for band in bands:
-                array = _decode(band_file(product, band), threads, spent)[0]
-                chunks = _deflate(array, PATCH_PX[resolution_m], spent)
+                array = _decode(band_file(product, band), array, spent)
+                chunks = _deflate(array[0], PATCH_PX[resolution_m], spent)
                 _write(file, chunks, spent)
-        _decode(mask_file(product, "MSK_CLASSI_B00"), threads, spent)
+        _decode(mask_file(product, "MSK_CLASSI_B00"), None, spent)
     return spent | {"bytes": float(output.stat().st_size)}
 
 
-def _decode(path: Path, threads: int, spent: dict[str, float]) -> np.ndarray:
+def _decode(path: Path, out: np.ndarray | None, spent: dict[str, float]) -> np.ndarray:
+    """Decode all layers, into the memory of the band before where there is one."""
     start = time.process_time()
-    with rasterio.Env(GDAL_NUM_THREADS=str(threads)), rasterio.open(path) as dataset:
-        array = dataset.read()
+    with rasterio.open(path) as dataset:
+        array: np.ndarray = dataset.read(out=out)
     spent["decode"] += time.process_time() - start
     return array
 

@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
 
 def run(work: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Make the products if needed, measure everything, check the pixels."""
-    _say("making products and labels, unless they are there")
+    say("making products and labels, unless they are there")
     script = [sys.executable, str(HERE / "archive.py"), str(work), str(options.dates), str(options.size_px)]
     archive = measure([*script, str(os.cpu_count() or 1)], threads=os.cpu_count() or 1).said
     ours = _floor_and_ours(work, archive, options)
@@ -78,7 +78,7 @@ def run(work: Path, options: argparse.Namespace) -> dict[str, Any]:
         "dates": options.dates,
         "size_px": options.size_px,
         "threads": options.threads,
-        "machine": _machine(),
+        "machine": machine(),
         "versions": {name: version(name) for name in LIBRARIES},
         "ours": ours,
         "peers": peers,
@@ -98,7 +98,7 @@ def _floor_and_ours(work: Path, archive: dict[str, Any], options: argparse.Names
         paths.append(str(work / f"scenes/{item['scene']}.nc"))
         arguments = [[item["fetched"]], paths[-1], TILE, options.size_px, options.threads]
         reads.append(_step(READ_S2, arguments, options.threads))
-        _say(f"{item['scene']}: floor {_counted(floors[-1]):.1f} CPU s, read_s2 {reads[-1].cpu_s:.1f}")
+        say(f"{item['scene']}: floor {_counted(floors[-1]):.1f} CPU s, read_s2 {reads[-1].cpu_s:.1f}")
     source = ROOT / f"taxonomy/countries/{COUNTRY}/source.yaml"
     outputs = [str(work / "ours"), str(work / "ledger.csv")]
     arguments = [paths, archive["labels"], str(source), *outputs, TILE, YEAR, options.size_px]
@@ -149,7 +149,7 @@ def _peer(name: str, work: Path, archive: dict[str, Any], options: argparse.Name
     patches, start = usage.said["patches"], usage.said["start_cpu_s"]
     total = (options.size_px // 366) ** 2
     full = start + (usage.cpu_s - start) * total / patches
-    _say(f"{name}: {usage.cpu_s:.1f} CPU s for {patches} of {total} patches, {equal['values']} pixel values equal ours")
+    say(f"{name}: {usage.cpu_s:.1f} CPU s for {patches} of {total} patches, {equal['values']} pixel values equal ours")
     shutil.rmtree(folder)
     return {
         "name": name,
@@ -161,11 +161,11 @@ def _peer(name: str, work: Path, archive: dict[str, Any], options: argparse.Name
     }
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _machine() -> str:
+def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()

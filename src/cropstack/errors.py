@@ -49,6 +49,10 @@ class UnknownCropCode(DeclarationError):
     """More parcels with crop codes outside the taxonomy than the configuration tolerates."""
 
 
+class SampleError(CropstackError):
+    """Scenes, labels and weights that do not belong together, or samples that they cannot give."""
+
+
 class LayoutError(CropstackError):
     """An output that does not balance with its inputs."""
 

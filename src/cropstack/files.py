@@ -336,3 +336,43 @@ def copy_chunk(
     """Copy one compressed chunk byte by byte; both variables must have the same filters and chunk size."""
     mask, data = source.id.read_direct_chunk(source_offset)
     target.id.write_direct_chunk(target_offset, data, filter_mask=mask)
+
+
+def read_chunk(variable: h5py.Dataset, origin: tuple[int, ...]) -> np.ndarray:
+    """Read the chunk that starts at `origin`: an array of the shape of a chunk.
+
+    Inflated by libdeflate, less than half the CPU of the HDF5 filters; chunks stored otherwise go through HDF5.
+    """
+    chunk = np.empty(variable.chunks, variable.dtype)
+    _read_into(chunk, variable, origin)
+    return chunk
+
+
+def read_chunks(variable: h5py.Dataset) -> np.ndarray:
+    """Read a (y, x) variable of whole chunks."""
+    array = np.empty(variable.shape, variable.dtype)
+    height, width = variable.chunks
+    for y in range(0, array.shape[0], height):
+        for x in range(0, array.shape[1], width):
+            _read_into(array[y : y + height, x : x + width], variable, (y, x))
+    return array
+
+
+def _read_into(chunk: np.ndarray, variable: h5py.Dataset, origin: tuple[int, ...]) -> None:
+    found = variable.id.get_chunk_info_by_coord(origin)
+    if found.byte_offset is None or found.filter_mask or (variable.compression, variable.shuffle) != ("gzip", True):
+        window = [slice(start, start + length) for start, length in zip(origin, chunk.shape, strict=True)]
+        chunk[...] = variable[tuple(window)]
+        return
+    _, data = variable.id.read_direct_chunk(origin)
+    size = chunk.dtype.itemsize
+    planes = np.frombuffer(imagecodecs.deflate_decode(data, out=chunk.nbytes), np.uint8).reshape(size, *chunk.shape)
+    if chunk.dtype == np.dtype("<u2"):  # widening whole numbers is faster than placing bytes
+        np.copyto(chunk, planes[1])
+        chunk <<= 8
+        chunk |= planes[0]
+    elif size == 1:
+        np.copyto(chunk, planes[0].view(chunk.dtype))
+    else:
+        bytes_ = np.ascontiguousarray(planes.reshape(size, -1).T)
+        np.copyto(chunk, bytes_.view(chunk.dtype).reshape(chunk.shape))

@@ -26,6 +26,8 @@ from cropstack.files import (
     create_from_image,
     create_netcdf,
     netcdf_image,
+    read_chunk,
+    read_chunks,
     read_json,
     read_ledger,
     replace_on_success,
@@ -288,6 +290,23 @@ def test_chunks_that_would_be_garbled_are_refused(tmp_path: Path) -> None:
         torn = file.create_dataset("torn", shape=(5, 8), dtype="u2", chunks=(3, 4), shuffle=True, compression="gzip")
         with pytest.raises(ValueError, match="chunks"):
             write_chunks(torn, np.zeros((5, 8), "u2"))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i4", "f4", "i8"])
+def test_chunks_are_read_as_hdf5_reads_them(tmp_path: Path, dtype: str) -> None:
+    array = np.random.default_rng(3).integers(0, 100, (6, 8)).astype(dtype)
+    with create_netcdf(tmp_path / "a.nc", {}) as file:
+        for name, size in (("y", 6), ("x", 8)):
+            add_dimension(file, name, np.arange(size, dtype="f8"))
+        write_chunks(add_variable(file, "whole", ("y", "x"), dtype, chunks=(3, 4), fill=7), array)
+        half = add_variable(file, "half", ("y", "x"), dtype, chunks=(3, 4), fill=7)
+        half[:3] = array[:3]  # by the HDF5 filters; the lower chunks are never written
+        plain = file.create_dataset("plain", data=array, chunks=(3, 4))
+        for variable in (file["whole"], half, plain):
+            np.testing.assert_array_equal(read_chunks(variable), variable[...])
+            np.testing.assert_array_equal(read_chunk(variable, (3, 4)), variable[3:6, 4:8])
+        assert read_chunks(half)[3:].tolist() == [[7] * 8] * 3
+        assert read_chunks(half).dtype == np.dtype(dtype)
 
 
 def test_a_chunk_is_copied_without_decoding(tmp_path: Path, values: np.ndarray) -> None:

@@ -103,6 +103,17 @@ def test_a_patch_beyond_the_grid_is_noticed(dataset: SimpleNamespace) -> None:
     fails(dataset, "2019_31TCJ_patch_00_02 is no patch of the grid")
 
 
+def test_patches_of_a_year_that_was_taken_out_are_noticed(dataset: SimpleNamespace) -> None:
+    stale = dataset.result("data/2018/31TCG")
+    stale.mkdir(parents=True)
+    fails(dataset, r"data/2018/31TCG: is of no area, year or scenario of this configuration")
+
+
+def test_the_mark_that_snakemake_leaves_in_a_folder_is_no_patch(dataset: SimpleNamespace) -> None:
+    (dataset.patches("31TCJ", 2019) / ".snakemake_timestamp").touch()
+    dataset.check()
+
+
 def test_a_scene_that_vanished_without_a_row_is_noticed(dataset: SimpleNamespace) -> None:
     ledger = dataset.ledger("31TCG", 2019)
     write_ledger(ledger, [row for row in read_ledger(ledger) if row.unit != "2019_31TCG_patch_00_00"])

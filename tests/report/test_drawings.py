@@ -29,7 +29,8 @@ def test_map_keeps_north_up_and_east_right() -> None:
 
 
 def test_degree_of_longitude_is_drawn_shorter_than_one_of_latitude() -> None:
-    drawing = draw_map([TileOutline("31TCG", square(0.0, 59.5, 1.0), square(0.0, 59.5, 1.0))])
+    drawing = draw_map([TileOutline("a<b", square(0.0, 59.5, 1.0), square(0.0, 59.5, 1.0))])
+    assert "a&lt;b</text>" in drawing
     cell = re.search(r'class="cell" points="([^"]+)"', drawing)
     assert cell is not None
     (x0, y0), (x1, _), (_, y2), _ = (tuple(map(float, point.split(","))) for point in cell[1].split())
@@ -42,14 +43,16 @@ def test_patch_without_a_split_is_drawn_empty() -> None:
     assert fills == ["url(#train)", "none", "none", "url(#test)"]
 
 
-def test_middle_of_the_year_and_half_cloud_lie_in_the_middle_of_the_timeline() -> None:
-    item = Acquisition("P<1>", datetime(2019, 7, 2, 12), 50.0, "")
+def test_middle_of_the_year_and_cloud_of_75_percent_lie_in_the_middle_and_high_on_the_timeline() -> None:
+    item = Acquisition("P<1>", datetime(2019, 7, 2, 12), 75.0, "")
     drawing = ElementTree.fromstring(draw_timeline("Acquisitions", 2019, [item], {}))
     lines = [line.attrib for line in drawing.iter("line")]
     left, right = float(lines[0]["x1"]), float(lines[0]["x2"])
     x, y = map(float, re.findall(r"[\d.]+", drawing.find("g").attrib["transform"]))  # type: ignore[union-attr]
     assert x == pytest.approx((left + right) / 2, abs=1)
-    assert y == float(lines[1]["y1"])
+    bottom, middle, top = (float(line["y1"]) for line in lines[:3])
+    assert top < y < middle < bottom
+    assert y == pytest.approx((top + middle) / 2)
 
 
 def test_products_left_out_have_a_shape_of_their_reason() -> None:

@@ -116,6 +116,12 @@ def test_number_of_samples_equals_the_splits(dataset: dict[str, Any], page: Page
     assert page.counts("splits/") == expected
 
 
+def test_patches_lie_at_their_row_and_column(page: Page) -> None:
+    assert page.text.count("patch 00_01: val") == 2  # one on each tile
+    assert page.text.count("patch 01_00: test") == 2
+    assert page.text.count("patch 01_01: in no split") == 2
+
+
 def test_marks_on_the_timelines_are_as_many_as_products(dataset: dict[str, Any], page: Page) -> None:
     css = Counter(a.get("class") for _, a in page.elements)
     keys = 1, 2  # marks that explain: one of what was used, two reasons

@@ -70,10 +70,10 @@ class Tree:
         words = (word for command in _commands() for word in command if word.startswith(scripts))
         return {word.rsplit(".", 2)[1] for word in words}
 
-    def kill_while(self, step: str, who: str, *arguments: str) -> list[Path]:
-        """Start Snakemake and kill it, `who`: "main" alone or its "group", while `step` writes.
+    def kill_while(self, step: str, who: str, where: str, *arguments: str) -> list[str]:
+        """Start Snakemake and kill it, `who`: "main" alone or its "group", while `step` writes below `where`.
 
-        Returns what lies half-written, when no step runs any more, and fails when one outlives its Snakemake.
+        Returns what lay half-written there. Fails when the step outlives its Snakemake.
         """
         process = subprocess.Popen(
             self.command(*arguments),
@@ -83,19 +83,31 @@ class Tree:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(lambda: process.poll() is not None or (step in self.running() and bool(self.half_written())))
-        assert process.poll() is None, f"Snakemake ended before {step} was seen writing"
-        assert step in self.running(), f"{step} ended before Snakemake was killed"
+        wait_until(lambda: process.poll() is not None or self.is_stopped_in(process.pid, step, where))
+        assert process.poll() is None, f"Snakemake ended before {step} was seen writing below {where}"
+        found = self.half_written(where)
         if who == "group":
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
+            os.killpg(process.pid, signal.SIGCONT)
         process.wait()
         wait_until(lambda: not self.running())
-        return self.half_written()
+        return found
 
-    def half_written(self) -> list[Path]:
-        return [path for path in self.folder.rglob(".tmp-*") if ".snakemake" not in path.parts]
+    def is_stopped_in(self, group: int, step: str, where: str) -> bool:
+        """Whether `step` is writing; if so its process group stands still afterwards, so that it goes on doing so."""
+        if step in self.running() and self.half_written(where):
+            os.killpg(group, signal.SIGSTOP)
+            if step in self.running() and self.half_written(where):
+                return True
+            os.killpg(group, signal.SIGCONT)
+        return False
+
+    def half_written(self, where: str = "") -> list[str]:
+        """Names of temporary files and folders below a folder."""
+        walk = os.walk(self.folder / where)  # overlooks folders that vanish meanwhile
+        return sorted({name for _, folders, files in walk for name in folders + files if name.startswith(".tmp-")})
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of all that a build makes, but logs and pages, by path; of a link, where it points."""

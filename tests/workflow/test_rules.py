@@ -26,7 +26,7 @@ def rules(root: Path) -> dict[str, Any]:
 def step_modules(root: Path) -> dict[str, Path]:
     """Modules that call step(), by name."""
     files = sorted((root / "src/cropstack").glob("*/*.py"))
-    return {file.stem: file for file in files if "import step" in file.read_text(encoding="utf-8")}
+    return {file.stem: file for file in files if "\n    step(" in file.read_text(encoding="utf-8")}
 
 
 def signature(file: Path) -> list[str]:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from cropstack.errors import ConfigError, CropstackError
-from cropstack.listing import listing_digest
+from cropstack.listing import listing_digest, stamp
 from cropstack.schema import read_yaml, validate
 from cropstack.step import code_of
 
@@ -23,6 +23,7 @@ wildcard_constraints:
     scene=r"[A-Z0-9_]+",
     recipe=r"[a-z0-9]+",
     scenario=r"[a-z0-9]+",
+    table=r"pad|oad",
 
 
 def check_config():
@@ -106,12 +107,19 @@ def declaration_names(cc, year):
 
 
 def declaration_files(wildcards):
-    folder = Path("archive/declarations") / wildcards.cc / wildcards.year
+    """The simulated files, or the user's: one is never taken for the other."""
+    archive = Path("archive/simulated/declarations" if SIMULATED else "archive/declarations")
+    folder = archive / wildcards.cc / wildcards.year
     files = [folder / name for name in declaration_names(wildcards.cc, int(wildcards.year))]
     missing = [] if SIMULATED else [str(file) for file in files if not file.exists()]
     if missing:
         sys.exit(f"DeclarationError: {missing[0]} is missing. Put the file there as {wildcards.cc} published it.")
     return [str(file) for file in files]
+
+
+def found_declarations(wildcards):
+    """Sizes and times of the user's files: one that was replaced is noticed whatever its age."""
+    return "" if SIMULATED else " ".join(stamp(Path(file)) for file in declaration_files(wildcards))
 
 
 def scenarios_of(recipe):
@@ -143,17 +151,24 @@ def used_products():
     return [row for row in lock() if row["used"] == "yes"]
 
 
-def scenes_of(recipe):
-    """Input function: the scene files that a recipe uses of a tile in a year, in order of time."""
+def scene_rows(recipe, wildcards):
+    """Scenes that a recipe uses of a tile in a year: (sensing, scene, collection) of the earliest product, sorted."""
+    rows = [row for row in used_products() if row["recipe"] == recipe]
+    rows = [row for row in rows if (row["tile"], row["year"]) == (wildcards.tile, wildcards.year)]
+    earliest = {}
+    for row in sorted(rows, key=lambda row: row["sensing"]):
+        earliest.setdefault(row["scene"], (row["sensing"], row["scene"], row["collection"]))
+    return sorted(earliest.values())
 
-    def scenes(wildcards):
-        rows = [row for row in used_products() if row["recipe"] == recipe]
-        rows = [row for row in rows if (row["tile"], row["year"]) == (wildcards.tile, wildcards.year)]
-        found = {(row["sensing"], row["scene"]): row["collection"] for row in reversed(rows)}
-        names = {scene: f"build/scenes/{collection}/{scene}.nc" for (_, scene), collection in sorted(found.items())}
-        return list(names.values())
 
-    return scenes
+def scenes_of(recipe, pattern="build/scenes/{collection}/{scene}.nc"):
+    """Input function: a file for each scene that a recipe uses of a tile in a year, in order of time."""
+
+    def files(wildcards):
+        rows = scene_rows(recipe, wildcards)
+        return [pattern.format(collection=collection, scene=scene) for _, scene, collection in rows]
+
+    return files
 
 
 def products_of_scene(wildcards):

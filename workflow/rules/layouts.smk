@@ -46,6 +46,51 @@ rule write_sen4agrinet_coco:
         "../../src/cropstack/layouts/write_sen4agrinet_coco.py"
 
 
+rule write_sen4agrinet_parcels:
+    message:
+        "Write the parcels of {wildcards.tile} in {wildcards.year}"
+    input:
+        aggregates=scenes_of("sen4agrinet", "build/samples/parcels/{collection}/{scene}.parquet"),
+        weights="build/labels/{tile}_{year}_weights.h5",
+        parcels=lambda wildcards: f"build/labels/{country_of(wildcards)}_{wildcards.year}_parcels.parquet",
+    output:
+        table="results/sen4agrinet/parcels/{year}_{tile}.csv.gz",
+        parquet="results/sen4agrinet/parcels/{year}_{tile}.parquet",
+        ids="results/sen4agrinet/parcels/{year}_{tile}_ids.csv",
+    params:
+        code=code_of("layouts.write_sen4agrinet_parcels"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/write_sen4agrinet_parcels/{tile}_{year}.log",
+    resources:
+        mem_mb=3000,
+    script:
+        "../../src/cropstack/layouts/write_sen4agrinet_parcels.py"
+
+
+rule write_sen4agrinet_months:
+    message:
+        "Write the monthly parcels of {wildcards.scenario}"
+    input:
+        composites=per_tile_year("build/samples/composites/{tile}_{year}_parcels.parquet"),
+        weights=per_tile_year("build/labels/{tile}_{year}_weights.h5"),
+        splits="results/sen4agrinet/parcel_splits.csv",
+    output:
+        train="results/sen4agrinet/{scenario}_oad_train.csv.gz",
+        val="results/sen4agrinet/{scenario}_oad_val.csv.gz",
+        test="results/sen4agrinet/{scenario}_oad_test.csv.gz",
+    params:
+        scenario="{scenario}",
+        code=code_of("layouts.write_sen4agrinet_months"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/write_sen4agrinet_months/{scenario}.log",
+    script:
+        "../../src/cropstack/layouts/write_sen4agrinet_months.py"
+
+
 rule check_layout:
     message:
         "Balance inputs and outputs of {wildcards.recipe}"

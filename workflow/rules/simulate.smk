@@ -20,7 +20,7 @@ if SIMULATED:
         log:
             "logs/simulate_products/{tile}_{year}.log",
         resources:
-            mem_mb=2000,
+            mem_mb=4000,
         script:
             "../../src/cropstack/simulate/simulate_products.py"
 
@@ -30,7 +30,7 @@ if SIMULATED:
         input:
             source="taxonomy/countries/{cc}/source.yaml",
         output:
-            declarations="archive/declarations/{cc}/{year}/{file}",
+            declarations="archive/simulated/declarations/{cc}/{year}/{file}",
         params:
             country="{cc}",
             year=lambda wildcards: int(wildcards.year),

@@ -23,3 +23,26 @@ rule assign_splits:
         "logs/assign_splits/{recipe}.log",
     script:
         "../../src/cropstack/splits/assign_splits.py"
+
+
+rule assign_parcel_splits:
+    message:
+        "Assign the splits of the parcels of {wildcards.recipe}"
+    input:
+        splits="results/{recipe}/splits.csv",
+        labels=per_tile_year("build/labels/{tile}_{year}_labels.nc"),
+        tiles=per_country_year("build/labels/{cc}_{year}_tiles.parquet"),
+        legend=lambda wildcards: f"taxonomy/legends/{RECIPES[wildcards.recipe]['legend']}.csv",
+        classes="taxonomy/classes.csv",
+    output:
+        parcel_splits="results/{recipe}/parcel_splits.csv",
+        coverage="results/{recipe}/split_coverage.csv",
+    params:
+        tile_years=[[cc, tile, year] for (tile, year), cc in sorted(COUNTRY_OF.items())],
+        code=code_of("splits.assign_parcel_splits"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/assign_parcel_splits/{recipe}.log",
+    script:
+        "../../src/cropstack/splits/assign_parcel_splits.py"

@@ -67,6 +67,7 @@ def check_layout(
         _check_declarations(declarations, label_files, notes),
         check_samples(samples, files, _units(noted, "no_date")),
         _check_coco(coco, samples, files, label_files),
+        _strangers(rejects.parent, [*patches, *coco]),
     )
     if problems:
         print("\n".join(problems))
@@ -154,6 +155,12 @@ def _check_unsplit(
     here = {stem: stems[stem] for stem in stems if stem in files}
     labelled = {stem: place in places[key[0]] for stem, (key, place) in here.items()}
     return unsplit(labelled, {stem: key for stem, (key, _) in here.items()}, samples)
+
+
+def _strangers(results: Path, made: list[Path]) -> Iterator[str]:
+    """Patches and COCO files of an earlier configuration, which a reader of the folder would take for this one's."""
+    for path in sorted({*results.glob("data/*/*"), *results.glob("*_coco_*.json")} - set(made)):
+        yield f"{path}: is of no area, year or scenario of this configuration. Delete it, or build in another folder."
 
 
 def _check_coco(

@@ -56,7 +56,12 @@ def experiment_from(settings: Mapping[str, Any]) -> Experiment:
 
 
 def expand(
-    experiments: Sequence[Mapping[str, Any]], limits: Mapping[str, Any], *, scenarios: Collection[str], seed: int
+    experiments: Sequence[Mapping[str, Any]],
+    limits: Mapping[str, Any],
+    *,
+    scenarios: Collection[str],
+    known: Collection[str],
+    seed: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """Plain settings of the experiments to run, by table, sorted by name (``<scenario>_<model>``).
 
@@ -65,17 +70,20 @@ def expand(
     experiments : of a recipe; each names a model and its scenarios.
     limits : the configuration's `training`: max_epochs, max_samples by table (None for no limit), leave_out (names).
     scenarios : those that the configured areas can train and test; experiments in others are left out.
+    known : all scenarios of the recipe.
 
     Raises
     ------
-    ConfigError : a model that lacks its training settings, or has them and is not trained; a scenario and model
-        twice; a name in leave_out that is no experiment.
+    ConfigError : a model that lacks its training settings, or has them and is not trained; a scenario that the recipe
+        does not have; a scenario and model twice; a name in leave_out that is no experiment.
     """
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for entry in experiments:
         _check(entry)
         for scenario in entry["scenarios"]:
             name = f"{scenario}_{entry['model']}"
+            if scenario not in known:
+                raise ConfigError(f'recipe: experiments: {name}: no scenario "{scenario}"{nearest(scenario, known)}')
             if name in found:
                 raise ConfigError(f"recipe: experiments: {name} stands twice; expected once")
             found[name] = scenario, _settings(name, scenario, entry, limits, seed)

@@ -1,9 +1,9 @@
 """Metrics of a classification, from its confusion matrix.
 
-Source: Sen4AgriNet, section VI ("we weigh all metrics with the samples of each class"). The published weighted
-accuracy lies far above weighted F1 on patches and near it on parcels; of the usual definitions the mean over classes
-of one-against-rest accuracy, weighted by support, can do so, and that is what `accuracy_weighted` is here. Plain overall
-accuracy stands beside it.
+Sen4AgriNet weighs "all metrics with the samples of each class" (section VI), but its two tables mean two things by
+accuracy. SOURCE: the evaluation in S4A-Models. Table III (patches) is the mean over classes of one-against-rest
+accuracy (TP + TN) / N, weighted by support: `accuracy_weighted` here, and far above F1. Table IV (parcels) is plain
+overall accuracy, which equals recall weighted by support: `overall_accuracy` here. Every experiment gets both.
 """
 
 import numpy as np
@@ -23,7 +23,8 @@ def scores(confusion: np.ndarray) -> dict[str, float]:
     accuracy_weighted = Σ n_c (N - FP_c - FN_c) / N²;
     precision_weighted = Σ n_c P_c / N with P_c = TP_c / (TP_c + FP_c), 0 where nothing was predicted;
     f1_weighted = Σ n_c F_c / N with F_c = 2 TP_c / (2 TP_c + FP_c + FN_c);
-    f1_macro = mean of F_c over the classes that occur in truth or prediction.
+    f1_macro = mean of F_c over the classes with n_c > 0;
+    majority_share = max n_c / N, the overall accuracy of always naming the commonest class.
     """
     hits = np.diag(confusion).astype(float)
     support = confusion.sum(axis=1).astype(float)
@@ -31,13 +32,13 @@ def scores(confusion: np.ndarray) -> dict[str, float]:
     total = support.sum()
     misses = support + predicted - 2 * hits
     f1 = _ratio(2 * hits, support + predicted)
-    occurs = support + predicted > 0
     return {
         "overall_accuracy": float(hits.sum() / total),
         "accuracy_weighted": float((support * (total - misses)).sum() / total**2),
         "precision_weighted": float((support * _ratio(hits, predicted)).sum() / total),
         "f1_weighted": float((support * f1).sum() / total),
-        "f1_macro": float(f1[occurs].mean()),
+        "f1_macro": float(f1[support > 0].mean()),
+        "majority_share": float(support.max() / total),
     }
 
 
@@ -53,7 +54,7 @@ def class_scores(confusion: np.ndarray, position: int) -> dict[str, float]:
 
 
 def normalise_over_predictions(confusion: np.ndarray) -> np.ndarray:
-    """Share of each predicted class (column) that truly is each class (figures 11 and 12); 0 where none is predicted."""
+    """Share of each predicted class (column) that truly is each class (figures 11, 12); 0 where none is predicted."""
     return _ratio(confusion.astype(float), confusion.sum(axis=0, keepdims=True).astype(float))
 
 

@@ -1,4 +1,4 @@
-"""Samples of the parcel table: monthly means and standard deviations of a parcel's pixels (Sen4AgriNet, section VI-B)."""
+"""Samples of the parcel table: monthly means and standard deviations of its pixels (Sen4AgriNet, section VI-B)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from cropstack.bands import QUANTIFICATION, S2_BANDS
-from cropstack.errors import LayoutError
+from cropstack.errors import SampleError
 from cropstack.train.experiment import Experiment
 from cropstack.train.samples import SPLITS, UNKNOWN, Part, Samples, draw, read_splits, tile_year_of
 
@@ -62,15 +62,15 @@ def read_parcels(store: Path, months: Sequence[int]) -> tuple[np.ndarray, np.nda
 
     Raises
     ------
-    LayoutError : a column is missing, or a parcel has no class.
+    SampleError : a column is missing, or a parcel has no class.
     """
     columns = [f"{band}_{month:02d}_{statistic}" for month in months for band in BANDS for statistic in STATISTICS]
     missing = sorted({"parcel_index", "class_code", *columns} - set(pq.read_schema(store).names))
     if missing:
-        raise LayoutError(f"{store}: has no column {missing[0]} ({len(missing)} missing). Delete it and run again.")
+        raise SampleError(f"{store}: has no column {missing[0]} ({len(missing)} missing). Delete it and run again.")
     data = pq.read_table(store, columns=["parcel_index", "class_code", *columns])
-    if data["class_code"].null_count:
-        raise LayoutError(f"{store}: {data['class_code'].null_count} parcels have no class_code. Make the labels again.")
+    if nulls := data["class_code"].null_count:
+        raise SampleError(f"{store}: {nulls} of {len(data)} parcels have no class_code. Make the labels again.")
     values = np.empty((len(data), len(columns)), np.float32)
     for position, name in enumerate(columns):
         values[:, position] = data[name].to_numpy()

@@ -1,10 +1,10 @@
 """Samples of the patch table: sub-patches of monthly composites with their labels (Sen4AgriNet, section VI-A).
 
-A composites file is chunked by sub-patch, all months and bands of one together, so that reading a sample reads one chunk.
+A composites file is chunked by sub-patch, all months and bands of one together: a sample is one chunk.
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -57,7 +57,7 @@ def patch_samples(files: dict[str, h5py.File], units: pd.DataFrame, class_of: np
 
     A pixel without any valid acquisition is 0 in the input and `UNKNOWN` in the target. `files` by place.
     """
-    rows = list(zip(units["place"], units["row"].to_list(), units["column"].to_list(), strict=True))
+    rows = list(_rows(units))
 
     def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         items = [read_sub_patch(files[place], row, column) for place, row, column in (rows[i] for i in index)]
@@ -78,13 +78,19 @@ def read_sub_patch(file: h5py.File, row: int, column: int) -> tuple[np.ndarray, 
 
 
 def _part(files: dict[str, h5py.File], units: pd.DataFrame, class_of: np.ndarray) -> Part:
-    samples = patch_samples(files, units, class_of)
-    counts = partial(np.bincount, minlength=class_of.max() + 1)
-    support = sum((counts(targets[targets != UNKNOWN]) for _, targets in samples.in_order()), counts(()))
-    labels = (read_sub_patch(files[unit.place], unit.row, unit.column)[1] for unit in units.itertuples())
-    labelled = sum(int((class_of[codes] != UNKNOWN).sum()) for codes in labels)
+    support, left_out = np.zeros(class_of.max() + 1, np.int64), 0
+    for place, row, column in _rows(units):
+        series, labels = read_sub_patch(files[place], row, column)
+        classes = class_of[labels]
+        known, missing = classes != UNKNOWN, np.isnan(series).any(axis=(0, 1))
+        support += np.bincount(classes[known & ~missing], minlength=len(support))
+        left_out += int((known & missing).sum())
     named = units[["place", "row", "column"]].reset_index(drop=True)
-    return Part(samples, named, support, labelled - int(support.sum()))
+    return Part(patch_samples(files, units, class_of), named, support, left_out)
+
+
+def _rows(units: pd.DataFrame) -> Iterator[tuple[str, int, int]]:
+    return zip(units["place"].to_list(), units["row"].to_list(), units["column"].to_list(), strict=True)
 
 
 def _sub_patch_px(file: h5py.File) -> int:

@@ -1,0 +1,53 @@
+# Models learn from patches (pad) and from parcels (oad).
+
+from cropstack.train.experiment import expand
+
+
+def experiments_of(recipe):
+    """Settings of a recipe's experiments that the configuration can run, by table."""
+    chosen = RECIPES[recipe]
+    every, known = set(scenarios_of(recipe)), chosen["splits"]["scenarios"]
+    try:
+        return expand(chosen["experiments"], SETTINGS["training"], scenarios=every, known=known, seed=SETTINGS["seed"])
+    except CropstackError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+COMPOSITES_OF = {"pad": "patches.h5", "oad": "parcels.parquet"}
+SPLITS_OF = {"pad": "splits", "oad": "parcel_splits"}
+
+
+def parcel_months(wildcards):
+    first, last = RECIPES[wildcards.recipe]["parcel_months"]
+    return list(range(first, last + 1))
+
+
+EXPERIMENTS = {name: experiments_of(name) for name in RECIPES}
+
+
+rule train_models:
+    message:
+        "Train the models of {wildcards.recipe} on the table {wildcards.table}"
+    input:
+        composites=lambda wildcards: per_tile_year(
+            f"build/samples/composites/{{tile}}_{{year}}_{COMPOSITES_OF[wildcards.table]}"
+        ),
+        splits=lambda wildcards: f"results/{wildcards.recipe}/{SPLITS_OF[wildcards.table]}.csv",
+        legend=lambda wildcards: f"taxonomy/legends/{RECIPES[wildcards.recipe]['legend']}.csv",
+        classes="taxonomy/classes.csv",
+    output:
+        experiments=directory("results/{recipe}/experiments/{table}"),
+    params:
+        settings=lambda wildcards: EXPERIMENTS[wildcards.recipe][wildcards.table],
+        months=parcel_months,
+        resume="build/train/{recipe}_{table}",
+        code=code_of("train.train_models"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/train_models/{recipe}_{table}.log",
+    threads: 1  # results are equal bit for bit only with equal threads (--set-threads train_models=8 for a real run)
+    resources:
+        mem_mb=8000,
+    script:
+        "../../src/cropstack/train/train_models.py"
