@@ -1,6 +1,6 @@
 """What a tile-year costs, as a ratio to the least it can cost, and beside other libraries on the same products.
 
-    python benchmarks/tile_year.py --dates 2 --work /path/with/5/GB
+    python benchmarks/tile_year.py --dates 2 --work /path/with/7/GB
 
 Ours is `read_s2` for each date and `write_sen4agrinet`, each in a process of its own from start to exit, as the
 workflow runs them. The floor is in floor.py, the other libraries in peers.py, the products in archive.py.

@@ -28,6 +28,7 @@ from cropstack.errors import CorruptFile, GridMismatch, MissingBand, OffsetError
 from cropstack.product import Product, parse_time
 
 PRODUCT_METADATA = "MTD_MSIL1C.xml"
+RELATIVE_ORBITS = 143  # SOURCE: Sentinel-2 mission, orbits of one repeat cycle of 10 days
 OFFSET_BASELINE = (4, 0)  # SOURCE: PSD 14.9, the radiometric offset came with processing baseline 04.00
 _TIFF = (b"II", b"MM")  # stand-ins for JPEG 2000, such as those of GDAL's own test products
 _TILE_METADATA = re.compile(r"GRANULE/[^/]+/MTD_TL\.xml")
@@ -39,10 +40,11 @@ FETCH_AGAIN = "Fetch the product again."
 
 
 class SafeFiles:
-    """Files of one product by name relative to its ``.SAFE`` folder."""
+    """Files of one product by name relative to its ``.SAFE`` folder; `path` names the product in messages."""
 
     def __init__(self, path: Path, names: list[str]) -> None:
-        self.path = path
+        self.path = _described(path)
+        self._folder = path
         self._names = frozenset(names)
 
     def names(self) -> list[str]:
@@ -65,7 +67,7 @@ class SafeFiles:
         return self._content(name)
 
     def _content(self, name: str) -> Path | bytes:
-        return self.path / name
+        return self._folder / name
 
     def read(self, name: str) -> bytes:
         """Bytes of a file; raises as `content` does."""
@@ -90,6 +92,11 @@ class SafeFiles:
         except rasterio.errors.RasterioError as error:
             reason = error.__cause__ or error
             raise CorruptFile(f"{self.path}: {name} is not readable as an image ({reason}). {FETCH_AGAIN}") from error
+
+
+def _described(path: Path) -> str:
+    """A path for messages: of a link, as the archive's are, also what it leads to."""
+    return f"{path} (a link to {path.resolve()})" if path.is_symlink() else str(path)
 
 
 def _head(content: Path | bytes) -> bytes:
@@ -139,7 +146,9 @@ def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise CorruptFile(f"{path}: neither a SAFE directory nor a readable zip ({error}). {FETCH_AGAIN}") from error
+        raise CorruptFile(
+            f"{_described(path)}: neither a SAFE directory nor a readable zip ({error}). {FETCH_AGAIN}"
+        ) from error
     with archive:
         yield archive
 
@@ -149,11 +158,11 @@ def _check_members(path: Path, members: list[str]) -> None:
     for member in members:
         if member.startswith("/") or "\\" in member or ":" in member or ".." in member.split("/"):
             raise CorruptFile(
-                f'{path}: member "{member}" has an absolute or climbing name; expected names below one .SAFE folder. '
+                f'{_described(path)}: member "{member}" has an absolute or climbing name; expected names below one .SAFE folder. '
                 "Do not unpack this zip; fetch the product again from a source that you trust."
             )
         if member in seen:
-            raise CorruptFile(f'{path}: member "{member}" stands twice in the zip. {FETCH_AGAIN}')
+            raise CorruptFile(f'{_described(path)}: member "{member}" stands twice in the zip. {FETCH_AGAIN}')
         seen.add(member)
 
 
@@ -163,11 +172,12 @@ def _root_of(path: Path, names: list[str]) -> str:
     shallow = sorted(found, key=lambda name: name.count("/"))
     if not shallow or (len(shallow) > 1 and shallow[0].count("/") == shallow[1].count("/")):
         raise CorruptFile(
-            f"{path}: holds {len(found)} files {PRODUCT_METADATA}; expected the one of a Level-1C product"
+            f"{_described(path)}: holds {len(found)} files {PRODUCT_METADATA}; expected the one of a Level-1C product. "
+            f"{FETCH_AGAIN}"
         )
     root = shallow[0].removesuffix(PRODUCT_METADATA)
     if root and path.is_dir():
-        raise CorruptFile(f"{path}: the product lies deeper, in {root}; give that folder instead")
+        raise CorruptFile(f"{_described(path)}: the product lies deeper, in {root}; give that folder instead.")
     return root
 
 
@@ -228,8 +238,10 @@ def read_l1c(files: SafeFiles) -> L1CMetadata:
 
     Raises
     ------
-    CorruptFile : XML broken, with a DTD or entities, or without an element that is needed.
-    ProductError : not Level-1C, several tiles, other special values than nodata 0 and saturated 65535.
+    CorruptFile : XML broken, with a DTD or entities, without an element that is needed or with one that is no number,
+        time or polygon as it should be.
+    ProductError : not Level-1C, several tiles, other special values than nodata 0 and saturated 65535, percentages
+        outside 0 to 100, a relative orbit that does not exist.
     OffsetError : radiometric offsets that contradict the processing baseline, or not one for each band.
     GridMismatch : resolutions whose upper left corners or pixel sizes do not fit together.
     """
@@ -245,15 +257,17 @@ def read_l1c(files: SafeFiles) -> L1CMetadata:
         platform="S2" + product.match("SPACECRAFT_NAME", r"Sentinel-2([A-Z])"),
         datatake=product.match("datatakeIdentifier", r"GS2[A-Z]_(\d{8}T\d{6})_.*"),
         datatake_id=datatake,
-        relative_orbit=product.integer("SENSING_ORBIT_NUMBER"),
+        relative_orbit=product.integer("SENSING_ORBIT_NUMBER", low=1, high=RELATIVE_ORBITS),
         orbit_direction=product.text("SENSING_ORBIT_DIRECTION"),
         processing_baseline=baseline,
         generated=product.time("GENERATION_TIME"),
         product_start=product.time("PRODUCT_START_TIME"),
         sensing=tile.time("SENSING_TIME"),
         footprint=_footprint(product),
-        cloud=product.number("Cloud_Coverage_Assessment"),
-        degraded_percent=max(xml.number("DEGRADED_MSI_DATA_PERCENTAGE", default=0.0) for xml in (product, tile)),
+        cloud=product.number("Cloud_Coverage_Assessment", low=0, high=100),
+        degraded_percent=max(
+            xml.number("DEGRADED_MSI_DATA_PERCENTAGE", low=0, high=100, default=0.0) for xml in (product, tile)
+        ),
         offsets=_offsets(product, baseline),
         quantification=product.integer("QUANTIFICATION_VALUE"),
         epsg=epsg,
@@ -344,28 +358,48 @@ class _Xml:
     def match(self, tag: str, pattern: str) -> str:
         found = re.fullmatch(pattern, self.text(tag))
         if found is None:
-            raise CorruptFile(f'{self.label}: {tag} is "{self.text(tag)}"; expected the form {pattern}')
+            raise CorruptFile(f'{self.label}: {tag} is "{self.text(tag)}"; expected the form {pattern}. {FETCH_AGAIN}')
         return found[1]
 
-    def number(self, tag: str, default: float | None = None) -> float:
+    def number(
+        self, tag: str, *, low: float = -math.inf, high: float = math.inf, default: float | None = None
+    ) -> float:
         if default is not None and self.find(tag) is None:
             return default
-        try:
-            return float(self.text(tag))
-        except ValueError as error:
-            raise CorruptFile(f'{self.label}: {tag} is "{self.text(tag)}"; expected a number') from error
+        value = finite_number(self.label, tag, self.text(tag))
+        if not low <= value <= high:
+            raise ProductError(f"{self.label}: {tag} is {value:.10g}; expected {low:g} to {high:g}. {FETCH_AGAIN}")
+        return value
 
-    def integer(self, tag: str) -> int:
-        value = self.number(tag)
+    def integer(self, tag: str, *, low: float = -math.inf, high: float = math.inf) -> int:
+        value = self.number(tag, low=low, high=high)
         if not value.is_integer():
-            raise CorruptFile(f"{self.label}: {tag} is {value}; expected a whole number")
+            raise CorruptFile(f"{self.label}: {tag} is {value}; expected a whole number. {FETCH_AGAIN}")
         return int(value)
 
     def time(self, tag: str) -> datetime:
         try:
             return parse_time(self.text(tag))
         except ValueError as error:
-            raise CorruptFile(f'{self.label}: {tag} is "{self.text(tag)}"; expected a time in ISO 8601') from error
+            raise CorruptFile(
+                f'{self.label}: {tag} is "{self.text(tag)}"; expected a time in ISO 8601. {FETCH_AGAIN}'
+            ) from error
+
+
+def finite_number(label: str, what: str, text: str) -> float:
+    """The number that a text of a product holds; `label` and `what` name it.
+
+    Raises
+    ------
+    CorruptFile : no number, infinite or NaN.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise CorruptFile(f'{label}: {what} is "{text}"; expected a finite number. {FETCH_AGAIN}')
+    return value
 
 
 def _tile_metadata(files: SafeFiles) -> str:
@@ -383,12 +417,12 @@ def _tile_metadata(files: SafeFiles) -> str:
 def _check_level(product: _Xml) -> None:
     level = product.text("PROCESSING_LEVEL")
     if level != "Level-1C":
-        raise ProductError(f'{product.label}: PROCESSING_LEVEL is "{level}"; expected "Level-1C"')
+        raise ProductError(f'{product.label}: PROCESSING_LEVEL is "{level}"; expected "Level-1C".')
     for special in product.all("Special_Values"):
         name, value = (special.findtext(f"{{*}}SPECIAL_VALUE_{part}") for part in ("TEXT", "INDEX"))
         expected = {"NODATA": NODATA_DN, "SATURATED": SATURATED_DN}.get(name or "")
         if expected is not None and value != str(expected):
-            raise ProductError(f"{product.label}: special value {name} is {value}; expected {expected}")
+            raise ProductError(f"{product.label}: special value {name} is {value}; expected {expected}.")
 
 
 def _offsets(product: _Xml, baseline: str) -> dict[str, int]:
@@ -414,6 +448,11 @@ def _offsets(product: _Xml, baseline: str) -> dict[str, int]:
             f"{product.label}: RADIO_ADD_OFFSET {sorted(set(offsets.values()))} in processing baseline {baseline}; "
             f"expected none before 04.00. {FETCH_AGAIN}"
         )
+    if not any(offsets.values()) and offset_expected:
+        raise OffsetError(
+            f"{product.label}: RADIO_ADD_OFFSET is 0 for all bands in processing baseline {baseline}; expected an "
+            f"offset from 04.00 on (all known are -1000). {FETCH_AGAIN}"
+        )
     return {band: offsets[band] for band in _BANDS.values()}
 
 
@@ -422,11 +461,11 @@ def _offset(product: _Xml, band: str, text: str | None) -> int:
         offset = int(text or "")
     except ValueError as error:
         raise OffsetError(
-            f'{product.label}: RADIO_ADD_OFFSET of {band} is "{text}"; expected a whole number'
+            f'{product.label}: RADIO_ADD_OFFSET of {band} is "{text}"; expected a whole number. {FETCH_AGAIN}'
         ) from error
     if not -32768 <= offset <= 0:
         raise OffsetError(
-            f"{product.label}: RADIO_ADD_OFFSET of {band} is {offset}; expected -32768 to 0 (all known are -1000)"
+            f"{product.label}: RADIO_ADD_OFFSET of {band} is {offset}; expected -32768 to 0 (all known are -1000)."
         )
     return offset
 
@@ -434,20 +473,25 @@ def _offset(product: _Xml, band: str, text: str | None) -> int:
 def _baseline_number(product: _Xml, baseline: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)\.(\d+)", baseline)
     if found is None:
-        raise OffsetError(f'{product.label}: PROCESSING_BASELINE is "{baseline}"; expected a number such as 05.11')
+        raise OffsetError(f'{product.label}: PROCESSING_BASELINE is "{baseline}"; expected a number such as 05.11.')
     return int(found[1]), int(found[2])
 
 
 def _geocoding(tile: _Xml) -> tuple[int, tuple[float, float], dict[int, tuple[int, int]]]:
     """EPSG code, upper left corner and sizes by resolution, checked against each other."""
     epsg = int(tile.match("HORIZONTAL_CS_CODE", r"(?i:epsg):(\d+)"))
-    sizes = {int(e.get("resolution")): (_part(tile, e, "NROWS"), _part(tile, e, "NCOLS")) for e in tile.all("Size")}
+    sizes = {
+        _resolution(tile, element): (_part(tile, element, "NROWS"), _part(tile, element, "NCOLS"))
+        for element in tile.all("Size")
+    }
     corners: dict[int, tuple[int, ...]] = {
-        int(e.get("resolution")): tuple(_part(tile, e, key) for key in ("ULX", "ULY", "XDIM", "YDIM"))
-        for e in tile.all("Geoposition")
+        _resolution(tile, element): tuple(_part(tile, element, key) for key in ("ULX", "ULY", "XDIM", "YDIM"))
+        for element in tile.all("Geoposition")
     }
     if set(sizes) != {10, 20, 60} or set(corners) != set(sizes):
-        raise CorruptFile(f"{tile.label}: Tile_Geocoding has {sorted(sizes)}, {sorted(corners)}; expected 10, 20, 60 m")
+        raise CorruptFile(
+            f"{tile.label}: Tile_Geocoding has {sorted(sizes)}, {sorted(corners)}; expected 10, 20, 60 m. {FETCH_AGAIN}"
+        )
     x, y = corners[10][:2]
     for resolution, found in sorted(corners.items()):
         if found != (x, y, resolution, -resolution):
@@ -457,12 +501,19 @@ def _geocoding(tile: _Xml) -> tuple[int, tuple[float, float], dict[int, tuple[in
     return epsg, (float(x), float(y)), dict(sorted(sizes.items()))
 
 
+def _resolution(tile: _Xml, element: etree._Element) -> int:
+    return _whole(tile, f"resolution of {etree.QName(element).localname}", element.get("resolution"))
+
+
 def _part(tile: _Xml, element: etree._Element, tag: str) -> int:
-    text = element.findtext(f"{{*}}{tag}")
+    return _whole(tile, tag, element.findtext(f"{{*}}{tag}"))
+
+
+def _whole(tile: _Xml, what: str, text: str | None) -> int:
     try:
-        return int(text)
-    except (TypeError, ValueError) as error:
-        raise CorruptFile(f'{tile.label}: {tag} is "{text}"; expected a whole number') from error
+        return int(text or "")
+    except ValueError as error:
+        raise CorruptFile(f'{tile.label}: {what} is "{text}"; expected a whole number. {FETCH_AGAIN}') from error
 
 
 def _band_files(product: _Xml) -> dict[str, str]:
@@ -487,25 +538,41 @@ def _masks(tile: _Xml, files: SafeFiles) -> dict[tuple[str, str | None], str]:
 
 
 def _angles(tile: _Xml, tag: str) -> dict[str | None, tuple[float, float]]:
-    """Mean (zenith, azimuth) by band, None for the sun's, which has none; NaN is left out."""
+    """Mean (zenith, azimuth) by band, None for the sun's, which has none; a band's NaN is left out."""
     found: dict[str | None, tuple[float, float]] = {}
     for element in tile.all(tag):
-        texts = [element.findtext(f"{{*}}{part}_ANGLE") for part in ("ZENITH", "AZIMUTH")]
-        zenith, azimuth = (float(text or "nan") for text in texts)
-        if not math.isnan(zenith + azimuth):
-            found[_BANDS.get(element.get("bandId", ""))] = zenith, azimuth
+        band = element.get("bandId")
+        texts = {part: (element.findtext(f"{{*}}{part}") or "").strip() for part in ("ZENITH_ANGLE", "AZIMUTH_ANGLE")}
+        if band is not None and "nan" in map(str.lower, texts.values()):
+            continue
+        zenith, azimuth = (finite_number(tile.label, f"{part} of {tag}", text) for part, text in texts.items())
+        found[_BANDS.get(band or "")] = zenith, azimuth
     return found
 
 
 def _footprint(product: _Xml) -> BaseGeometry:
     """Polygon of EXT_POS_LIST: latitude, longitude (and height, in some) of a closed ring."""
-    try:
-        values = [float(word) for word in product.text("EXT_POS_LIST").split()]
-    except ValueError as error:
-        raise CorruptFile(f"{product.label}: EXT_POS_LIST is no list of numbers ({error}). {FETCH_AGAIN}") from error
+    ring = _positions(product)
+    for x, y in ring:
+        if abs(x) > 180 or abs(y) > 90:
+            raise CorruptFile(
+                f"{product.label}: EXT_POS_LIST has the position {y:.10g} {x:.10g}; expected a latitude from -90 to 90 "
+                f"and a longitude from -180 to 180. {FETCH_AGAIN}"
+            )
+    footprint = _polygon(ring)
+    if not footprint.area:
+        raise CorruptFile(
+            f"{product.label}: EXT_POS_LIST of {len(ring)} positions encloses no area; expected a polygon. {FETCH_AGAIN}"
+        )
+    return footprint
+
+
+def _positions(product: _Xml) -> list[tuple[float, float]]:
+    """(longitude, latitude) of EXT_POS_LIST."""
+    values = [finite_number(product.label, "a number of EXT_POS_LIST", word) for word in product.text("EXT_POS_LIST").split()]
     for step in (2, 3):
         if len(values) % step == 0 and len(values) >= 4 * step and values[:2] == values[-step:][:2]:
-            return _polygon(list(zip(values[1::step], values[0::step], strict=True)))
+            return list(zip(values[1::step], values[0::step], strict=True))
     raise CorruptFile(f"{product.label}: EXT_POS_LIST of {len(values)} numbers is no closed ring. {FETCH_AGAIN}")
 
 

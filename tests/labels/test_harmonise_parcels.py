@@ -147,7 +147,7 @@ def test_declared_hectares_read_as_square_metres(country: Any, square: Square) -
         ("0", "declared 100000000.0 m2, geometry 10000.0 m2 (hectare slip)")
     ]
     country.edition["area_unit"] = "m2"
-    with pytest.raises(DeclarationError, match=r"off by 10 000 .* Correct area_unit"):
+    with pytest.raises(DeclarationError, match=r"/b\.gpkg: declared .* off by 10 000 .* Correct area_unit"):
         country.harmonise(country.declare(rows, name="b.gpkg"))
 
 
@@ -233,6 +233,24 @@ def test_missing_crs_is_refused(country: Any, square: Square, tmp_path: Path) ->
     path.with_suffix(".prj").unlink()
     with pytest.raises(DeclarationError, match=r"has no CRS; expected EPSG:32631\. Is its \.prj file missing"):
         country.harmonise(path)
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        (".shx", r"/dun2020\.zip: GDAL cannot open p\.shp \(Unable to open p\.shx"),
+        (".dbf", r"/dun2020\.zip: layer p has no column ID \(id\), but none \(is its \.dbf file missing\?\)\. Set"),
+    ],
+)
+def test_archive_with_half_a_shapefile_is_named(
+    country: Any, square: Square, zipped: Any, tmp_path: Path, lost: str, message: str
+) -> None:
+    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
+    pyogrio.write_dataframe(frame, tmp_path / "p.shp")
+    members = {f"shapes/{path.name}": path.read_bytes() for path in tmp_path.glob("p.*") if path.suffix != lost}
+    with pytest.raises(DeclarationError, match=message) as error:
+        country.harmonise(zipped(tmp_path / "dun2020.zip", members))
+    assert "cropstack-" not in str(error.value)  # the folder where archives are unpacked
 
 
 @pytest.mark.parametrize(

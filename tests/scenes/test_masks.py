@@ -195,6 +195,28 @@ def test_broken_ring_is_an_error(copy_of: Callable[[str], Path], l1c: SimpleName
         flags_of(root, 10)
 
 
+@pytest.mark.parametrize("kind", ["CLOUDS_B00", "DEFECT_B09"])
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('srsDimension="2"', 'srsDimension="x"', 'srsDimension of a posList is "x"; expected 2 or 3'),
+        ('srsDimension="2"', 'srsDimension="4"', 'srsDimension of a posList is "4"; expected 2 or 3'),
+        ('srsDimension="2">', 'srsDimension="2">inf ', 'a number of a posList is "inf"; expected a finite number'),
+        ('srsDimension="2">', 'srsDimension="2">1 ', "a ring of 11 numbers in 2 dimensions"),
+    ],
+)
+def test_broken_vectors_are_found_before_any_band_is_decoded(
+    copy_of: Callable[[str], Path], l1c: SimpleNamespace, kind: str, old: str, new: str, message: str
+) -> None:
+    root = copy_of("02.07")
+    mask = next(root.rglob(f"MSK_{kind}.gml"))
+    text = l1c.gml([("OPAQUE", [SQUARE])])
+    assert old in text
+    mask.write_text(text.replace(old, new))
+    with open_safe(root) as files, pytest.raises(CorruptFile, match=rf"MSK_{kind}\.gml: {message}"):
+        check_masks(files, read_l1c(files))
+
+
 def test_real_cloud_mask_has_94_opaque_polygons(realdata: Path) -> None:
     path = next((realdata / "s2_safe_metadata/eo-datasets/wagl-input").glob("*.zip"))
     with open_safe(path) as files:

@@ -106,6 +106,22 @@ def test_folder_without_metadata_or_around_the_product_is_refused(copy_of: Calla
         pass
 
 
+def test_errors_of_a_linked_product_name_where_it_lies(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+    root = copy_of("02.07")
+    link = tmp_path / "product.SAFE"
+    link.symlink_to(root)
+    where = rf"product\.SAFE \(a link to {re.escape(str(root.resolve()))}\): "
+    with open_safe(link) as files, pytest.raises(MissingBand, match=where + r"no/such\.jp2 is missing"):
+        files.content("no/such.jp2")
+    (root / "MTD_MSIL1C.xml").unlink()
+    message = r"holds 0 files MTD_MSIL1C\.xml; expected the one of a Level-1C product\. Fetch the product again\."
+    with pytest.raises(CorruptFile, match=where + message), open_safe(link):
+        pass
+    shutil.rmtree(root)
+    with pytest.raises(CorruptFile, match=where + "neither a SAFE directory nor"), open_safe(link):
+        pass
+
+
 def test_file_that_is_not_there_is_named(copy_of: Callable[[str], Path]) -> None:
     with open_safe(copy_of("02.07")) as files, pytest.raises(MissingBand, match=r"no/such\.jp2 is missing"):
         files.content("no/such.jp2")
@@ -229,12 +245,36 @@ def test_entities_that_grow_without_end_are_refused_at_once(copy_of: Callable[[s
     ("name", "old", "new", "error", "message"),
     [
         ("MTD_MSIL1C.xml", "PRODUCT_URI>", "X>", CorruptFile, "has no PRODUCT_URI"),
-        ("MTD_MSIL1C.xml", ">51<", ">fifty<", CorruptFile, 'ORBIT_NUMBER is "fifty"; expected a number'),
+        ("MTD_MSIL1C.xml", ">51<", ">fifty<", CorruptFile, 'ORBIT_NUMBER is "fifty"; expected a finite number'),
+        ("MTD_MSIL1C.xml", ">51<", ">0<", ProductError, "ORBIT_NUMBER is 0; expected 1 to 143"),
+        ("MTD_MSIL1C.xml", ">51<", ">144<", ProductError, "ORBIT_NUMBER is 144; expected 1 to 143"),
+        ("MTD_MSIL1C.xml", ">51<", ">51.5<", CorruptFile, r"ORBIT_NUMBER is 51\.5; expected a whole number"),
+        ("MTD_MSIL1C.xml", ">4.25<", ">NaN<", CorruptFile, 'Cloud_Coverage_Assessment is "NaN"; expected a finite'),
+        ("MTD_MSIL1C.xml", ">4.25<", ">inf<", CorruptFile, 'Cloud_Coverage_Assessment is "inf"; expected a finite'),
+        ("MTD_MSIL1C.xml", ">4.25<", ">1e400<", CorruptFile, 'Cloud_Coverage_Assessment is "1e400"; expected a fin'),
+        ("MTD_MSIL1C.xml", ">4.25<", ">100.0001<", ProductError, r"Cloud.* is 100\.0001; expected 0 to 100"),
+        ("MTD_MSIL1C.xml", ">4.25<", ">-1<", ProductError, "Cloud_Coverage_Assessment is -1; expected 0 to 100"),
+        ("MTD_TL.xml", "AGE>0<", "AGE>NaN<", CorruptFile, 'DEGRADED_MSI_DATA_PERCENTAGE is "NaN"; expected a finite'),
+        ("MTD_TL.xml", "AGE>0<", "AGE>101<", ProductError, "DEGRADED_MSI_DATA_PERCENTAGE is 101; expected 0 to 100"),
+        ("MTD_MSIL1C.xml", "0.5 42.4 0.5 </EXT", "0.5 42.4 inf </EXT", CorruptFile, 'EXT_POS_LIST is "inf"; exp'),
+        ("MTD_MSIL1C.xml", "42.4 1.9", "42.4 east", CorruptFile, 'EXT_POS_LIST is "east"; expected a finite number'),
+        ("MTD_MSIL1C.xml", "42.4 1.9", "42.4 180.1", CorruptFile, r"EXT_POS_LIST has the position 42\.4 180\.1; exp"),
+        ("MTD_MSIL1C.xml", "42.4 1.9", "-90.1 1.9", CorruptFile, r"EXT_POS_LIST has the position -90\.1 1\.9; exp"),
+        ("MTD_MSIL1C.xml", "1.9", "0.5", CorruptFile, "EXT_POS_LIST of 5 positions encloses no area"),
         ("MTD_MSIL1C.xml", "Level-1C<", "Level-2A<", ProductError, '"Level-2A"; expected "Level-1C"'),
         ("MTD_MSIL1C.xml", "Sentinel-2A", "Landsat", CorruptFile, 'SPACECRAFT_NAME is "Landsat"'),
         ("MTD_MSIL1C.xml", "0.5 42.4 0.5 </EXT", "0.5 </EXT", CorruptFile, "no closed ring"),
         ("MTD_TL.xml", "<ULX>", "<ULX>9", GridMismatch, "Geoposition at"),
         ("MTD_TL.xml", 'Size resolution="20"', 'Size resolution="30"', CorruptFile, "expected 10, 20, 60 m"),
+        ("MTD_TL.xml", 'Size resolution="20"', "Size", CorruptFile, 'resolution of Size is "None"; expected a whole'),
+        ("MTD_TL.xml", 'Size resolution="20"', 'Size resolution="R20"', CorruptFile, 'resolution of Size is "R20"'),
+        ("MTD_TL.xml", 'position resolution="20"', "position", CorruptFile, 'resolution of Geoposition is "None"'),
+        ("MTD_TL.xml", 'position resolution="20"', 'position resolution=""', CorruptFile, 'of Geoposition is ""; exp'),
+        ("MTD_TL.xml", ">35.5<", ">high<", CorruptFile, 'ZENITH_ANGLE of Mean_Sun_Angle is "high"; expected a finite'),
+        ("MTD_TL.xml", ">35.5<", ">NaN<", CorruptFile, 'ZENITH_ANGLE of Mean_Sun_Angle is "NaN"; expected a finite'),
+        ("MTD_TL.xml", ">152.25<", ">inf<", CorruptFile, 'AZIMUTH_ANGLE of Mean_Sun_Angle is "inf"; expected a fin'),
+        ("MTD_TL.xml", ">152.25<", "><", CorruptFile, 'AZIMUTH_ANGLE of Mean_Sun_Angle is ""; expected a finite'),
+        ("MTD_TL.xml", "ANGLE>15<", "ANGLE>inf<", CorruptFile, 'of Mean_Viewing_Incidence_Angle is "inf"; expected'),
         ("MTD_TL.xml", ">2019-04-12T", ">yesterday ", CorruptFile, "SENSING_TIME.*expected a time"),
     ],
 )
@@ -244,8 +284,23 @@ def test_element_that_is_missing_or_wrong_is_named(
     root = copy_of("02.07")
     text = next(root.rglob(name)).read_text()
     next(root.rglob(name)).write_text(text.replace(old, new, 1) if "ULX" in old else text.replace(old, new))
-    with pytest.raises(error, match=rf"{name}.*{message}"):
+    with pytest.raises(error, match=rf"{name}.*{message}.*\.$"):
         read(root)
+
+
+def test_a_band_that_saw_nothing_of_the_tile_has_no_viewing_angle(copy_of: Callable[[str], Path]) -> None:
+    root = copy_of("02.07")
+    edit(root, "MTD_TL.xml", "<ZENITH_ANGLE>15<", "<ZENITH_ANGLE>NaN<")  # 7 + band_id 8
+    assert set(read(root).mean_view) == {band.name for band in S2_BANDS} - {"B8A"}
+
+
+def test_offsets_of_zero_for_all_bands_contradict_processing_baseline_04_00(copy_of: Callable[[str], Path]) -> None:
+    root = copy_of("05.00")
+    edit(root, "MTD_MSIL1C.xml", ">-1000</RADIO", ">0</RADIO")
+    with pytest.raises(OffsetError, match=r"MTD_MSIL1C\.xml: RADIO_ADD_OFFSET is 0 for all bands in .* 05\.00; expected"):
+        read(root)
+    edit(root, "MTD_MSIL1C.xml", "<PROCESSING_BASELINE>05.00", "<PROCESSING_BASELINE>02.07")
+    assert set(read(root).offsets.values()) == {0}
 
 
 def test_other_special_values_are_refused(copy_of: Callable[[str], Path]) -> None:

@@ -8,7 +8,8 @@ from cropstack.train.experiment import expand, experiment_from, fingerprint, see
 TRAINING = {"epochs": 10, "batch_size": 32, "learning_rate": 0.001, "schedule": "plateau", "weighted": True}
 UNET = {"model": "unet", "scenarios": ["scenario1", "scenario2"], "max_samples": 1000, "training": TRAINING}
 NEIGHBOUR = {"model": "ndvi_neighbour", "scenarios": ["scenario1"], "max_samples": None, "training": None}
-NO_LIMITS: dict[str, Any] = {"max_epochs": None, "max_samples": {"pad": None, "oad": None}, "leave_out": []}
+FREE = {"max_epochs": None, "max_samples": None, "max_batch_size": None}
+NO_LIMITS: dict[str, Any] = {"pad": FREE, "oad": FREE, "leave_out": []}
 ALL = ["scenario1", "scenario2"]
 
 
@@ -24,12 +25,18 @@ def test_an_entry_becomes_an_experiment_for_each_scenario_in_its_table() -> None
     assert experiment_from(found["oad"][0]).training is None
 
 
-def test_limits_only_shorten() -> None:
-    found = tables(UNET, NEIGHBOUR, max_epochs=3, max_samples={"pad": 192, "oad": 50})
-    assert (found["pad"][0]["training"]["epochs"], found["pad"][0]["max_samples"]) == (3, 192)
-    assert found["oad"][0]["max_samples"] == 50
-    found = tables(UNET, max_epochs=99, max_samples={"pad": 5000, "oad": None})
-    assert (found["pad"][0]["training"]["epochs"], found["pad"][0]["max_samples"]) == (10, 1000)
+def test_limits_of_a_table_only_shorten() -> None:
+    def limited(**limits: int) -> dict[str, Any]:
+        found = tables(UNET, NEIGHBOUR, pad=FREE | limits)
+        assert found["oad"][0]["max_samples"] is None
+        return found["pad"][0]
+
+    few = limited(max_epochs=3, max_samples=192, max_batch_size=8)
+    assert (few["max_samples"], few["training"]["epochs"], few["training"]["batch_size"]) == (192, 3, 8)
+    many = limited(max_epochs=99, max_samples=5000, max_batch_size=512)
+    assert many == limited()
+    assert (many["max_samples"], many["training"]) == (1000, TRAINING)
+    assert tables(NEIGHBOUR, oad=FREE | {"max_samples": 50})["oad"][0]["max_samples"] == 50
 
 
 def test_scenarios_outside_the_configured_areas_and_named_experiments_are_left_out() -> None:

@@ -199,4 +199,11 @@ def _layers(path: Path, origin: str) -> list[tuple[str, str | None]]:
     try:
         return [(name, kind) for name, kind in pyogrio.list_layers(path)]
     except (DataSourceError, DataLayerError) as error:
-        raise DeclarationError(f"{origin}: GDAL cannot open {path.name} ({error}). Fetch the file again.") from error
+        raise DeclarationError(
+            f"{origin}: GDAL cannot open {path.name} ({without_folder(error, path)}). Fetch the file again."
+        ) from error
+
+
+def without_folder(error: Exception, path: Path) -> str:
+    """Message of an error about a vector file without the folder, which of an archive is gone by then."""
+    return str(error).replace(f"{path.parent}/", "")

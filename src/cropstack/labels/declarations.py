@@ -13,7 +13,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from cropstack.errors import DeclarationError, nearest
-from cropstack.labels.containers import Layer
+from cropstack.labels.containers import Layer, without_folder
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
@@ -72,8 +72,9 @@ def _check_layer(layer: Layer, edition: dict[str, Any]) -> tuple[CRS, dict[str, 
         if name is None:
             continue
         if name.casefold() not in found:
+            names = ", ".join(found.values()) or "none (is its .dbf file missing?)"
             raise DeclarationError(
-                f"{layer.origin}: layer {layer.name} has no column {name} ({role}), but {', '.join(found.values())}"
+                f"{layer.origin}: layer {layer.name} has no column {name} ({role}), but {names}"
                 f"{nearest(name.casefold(), found)}. Set columns.{role} in source.yaml."
             )
         columns[role] = found[name.casefold()]
@@ -109,8 +110,8 @@ def _read_table(layer: Layer, edition: dict[str, Any], columns: list[str]) -> pa
         )
     except (DataSourceError, DataLayerError, UnicodeDecodeError, LookupError, pa.ArrowInvalid) as error:
         raise DeclarationError(
-            f"{layer.origin}: layer {layer.name} cannot be read ({error}). Check encoding in source.yaml, or fetch it "
-            "again."
+            f"{layer.origin}: layer {layer.name} cannot be read ({without_folder(error, layer.path)}). Check "
+            "encoding in source.yaml, or fetch it again."
         ) from error
     return table
 

@@ -93,9 +93,10 @@ def harmonise_parcels(
     declared = _read(declarations, edition, meaning["bounds"], year)
     matches = match_codes(declared.code, table, name_width=edition["name_width"])
     rows: list[LedgerRow] = []
-    result = harmonise(declared, matches, rows, year=year, bounds=meaning["bounds"])
+    origin = str(declarations[0])
+    result = harmonise(declared, matches, rows, year=year, bounds=meaning["bounds"], origin=origin)
     if not len(result.id):
-        raise DeclarationError(f"{declarations[0]}: none of {len(declared.id)} parcels is usable: {_summary(rows)}.")
+        raise DeclarationError(f"{origin}: none of {len(declared.id)} parcels is usable: {_summary(rows)}.")
     rows += code_rows(result, matches)
     check_unknown(result, matches, table, crops, max_unknown_share=max_unknown_share)
     provenance = {"country": country, "country_code": meaning["country_code"], "year": year, "source": meaning["name"]}
@@ -132,9 +133,12 @@ def _read(files: list[Path], edition: dict[str, Any], bounds: list[float], year:
 
 
 def harmonise(
-    declared: Declared, matches: dict[str, Match], rows: list[LedgerRow], *, year: int, bounds: list[float]
+    declared: Declared, matches: dict[str, Match], rows: list[LedgerRow], *, year: int, bounds: list[float], origin: str
 ) -> Parcels:
-    """Repaired parcels in stable order; what happened to single parcels is appended to `rows`."""
+    """Repaired parcels in stable order; what happened to single parcels is appended to `rows`.
+
+    `origin` names the declaration in messages.
+    """
     fixed = repair_polygons(declared.geometry)
     _reject_by_position_and_crop(declared, fixed, matches, bounds)
     keys = geometry_keys(fixed.geometry)
@@ -151,7 +155,7 @@ def harmonise(
     if (declared.id != "").any():
         without = np.flatnonzero((declared.id == "") & ~gone)
         fixed.repaired["missing_id"] = {int(row): "no id declared; derived from year and geometry" for row in without}
-    fixed.repaired["area_mismatch"] = _area_mismatches(declared, fixed.geometry, kept)
+    fixed.repaired["area_mismatch"] = _area_mismatches(declared, fixed.geometry, kept, origin)
     fixed.repaired["overlap"] = _overlap_evidence(fixed.geometry, kept, final)
     _add_rows(rows, "repaired", fixed.repaired, final, ~gone)
     return _collect(declared, fixed, matches, final, kept)
@@ -181,7 +185,7 @@ def _without_duplicates(
     return usable
 
 
-def _area_mismatches(declared: Declared, geometry: np.ndarray, kept: np.ndarray) -> dict[int, str]:
+def _area_mismatches(declared: Declared, geometry: np.ndarray, kept: np.ndarray, origin: str) -> dict[int, str]:
     area, said = shapely.area(geometry[kept]), declared.area_m2[kept]
     wrong = np.abs(said - area) > np.maximum(AREA_TOLERANCE * area, AREA_SLACK_M2)
     slip = np.zeros(len(kept), bool)
@@ -190,8 +194,8 @@ def _area_mismatches(declared: Declared, geometry: np.ndarray, kept: np.ndarray)
         slip |= np.abs(ratio / factor - 1) < AREA_TOLERANCE
     if slip.sum() > len(slip) / 2:
         raise DeclarationError(
-            f"declared areas of {slip.mean():.0%} of the parcels are off by 10 000 (the first: {said[slip][0]:.4g} m2, "
-            f"geometry {area[slip][0]:.4g} m2). Correct area_unit in source.yaml."
+            f"{origin}: declared areas of {slip.mean():.0%} of the parcels are off by 10 000 (the first: "
+            f"{said[slip][0]:.4g} m2, geometry {area[slip][0]:.4g} m2). Correct area_unit in source.yaml."
         )
     return {
         int(row): f"declared {said[i]:.1f} m2, geometry {area[i]:.1f} m2" + (" (hectare slip)" if slip[i] else "")

@@ -28,7 +28,8 @@ from rasterio.windows import Window
 
 from cropstack.bands import FLAGS, S2_BANDS, bands_at
 from cropstack.errors import CorruptFile, GridMismatch, MissingBand
-from cropstack.safe import FETCH_AGAIN, L1CMetadata, SafeFiles, parse_xml
+from cropstack.grid import RESOLUTIONS_M
+from cropstack.safe import FETCH_AGAIN, L1CMetadata, SafeFiles, finite_number, parse_xml
 from cropstack.scenes.images import check_grid, open_image
 from cropstack.scenes.jp2 import ImageTile, check_image, image_tiles
 
@@ -45,7 +46,7 @@ def check_masks(files: SafeFiles, metadata: L1CMetadata) -> None:
     Raises
     ------
     MissingBand : names all that are missing.
-    CorruptFile, GridMismatch : truncated, or on another grid.
+    CorruptFile, GridMismatch : truncated, not to be understood, or on another grid.
     """
     if not {("MSK_CLASSI", None), ("MSK_CLOUDS", None)} & set(metadata.masks):
         raise MissingBand(
@@ -59,6 +60,10 @@ def check_masks(files: SafeFiles, metadata: L1CMetadata) -> None:
     for name, resolution in needed:
         if name.endswith(".jp2"):
             _check_raster(files, metadata, name, resolution)
+    if ("MSK_CLASSI", None) not in metadata.masks:  # vectors are read now as later: they cost little
+        _cloud_polygons(files, metadata)
+        for resolution in RESOLUTIONS_M:
+            _defect_polygons(files, metadata, resolution)
 
 
 def mask_flags(files: SafeFiles, metadata: L1CMetadata, grid: GeoBox) -> np.ndarray:
@@ -211,12 +216,12 @@ def _ring(label: str, element: etree._Element) -> list[tuple[float, float]]:
     """(x, y) of a LinearRing; its posList has two or three numbers a point."""
     positions = element.find("{*}posList")
     words = [] if positions is None else (positions.text or "").split()
-    step = 2 if positions is None else int(positions.get("srsDimension", "2"))
-    try:
-        values = [float(word) for word in words]
-    except ValueError as error:
-        raise CorruptFile(f"{label}: posList holds no numbers ({error}). {FETCH_AGAIN}") from error
-    if step not in (2, 3) or len(values) % step or len(values) < 4 * step:
+    dimension = "2" if positions is None else positions.get("srsDimension", "2")
+    if dimension not in ("2", "3"):
+        raise CorruptFile(f'{label}: srsDimension of a posList is "{dimension}"; expected 2 or 3. {FETCH_AGAIN}')
+    step = int(dimension)
+    values = [finite_number(label, "a number of a posList", word) for word in words]
+    if len(values) % step or len(values) < 4 * step:
         raise CorruptFile(f"{label}: a ring of {len(values)} numbers in {step} dimensions. {FETCH_AGAIN}")
     return list(zip(values[0::step], values[1::step], strict=True))
 

@@ -68,7 +68,8 @@ def expand(
     Parameters
     ----------
     experiments : of a recipe; each names a model and its scenarios.
-    limits : the configuration's `training`: max_epochs, max_samples by table (None for no limit), leave_out (names).
+    limits : the configuration's `training`: for each table max_epochs, max_samples and max_batch_size (None for no
+        limit), and leave_out (names).
     scenarios : those that the configured areas can train and test; experiments in others are left out.
     known : all scenarios of the recipe.
 
@@ -109,10 +110,13 @@ def _check(entry: Mapping[str, Any]) -> None:
 def _settings(
     name: str, scenario: str, entry: Mapping[str, Any], limits: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
-    training = entry["training"]
+    training, limit = entry["training"], limits[TABLE_OF[entry["model"]]]
     if training is not None:
-        training = training | {"epochs": _least(training["epochs"], limits["max_epochs"])}
-    most = _least(entry["max_samples"], limits["max_samples"][TABLE_OF[entry["model"]]])
+        training = training | {
+            "epochs": _least(training["epochs"], limit["max_epochs"]),
+            "batch_size": _least(training["batch_size"], limit["max_batch_size"]),
+        }
+    most = _least(entry["max_samples"], limit["max_samples"])
     return {
         "name": name, "model": entry["model"], "scenario": scenario, "max_samples": most, "seed": seed,
         "training": training,
