@@ -48,6 +48,8 @@ rule datasets:
     input:
         [f"results/{name}/rejects.csv" for name in RECIPES],
         [f"results/{name}/classes.csv" for name in RECIPES],
+        [file for name in RECIPES for file in per_tile_year(f"results/{name}/parcels/{{year}}_{{tile}}.csv.gz")],
+        [f"results/{name}/{scenario}_oad_test.csv.gz" for name in RECIPES for scenario in scenarios_of(name)],
 
 
 rule experiments:

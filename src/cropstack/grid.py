@@ -4,21 +4,18 @@ A tile is a square of the MGRS grid, 10980 pixels at 10 m, in the UTM zone of it
 of the fixed patch grid on it: 366, 183 and 61 pixels at 10, 20 and 60 m (Sen4AgriNet, section V-C).
 """
 
-import re
-
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from cropstack.errors import ConfigError
+from cropstack.tile_name import parse_tile
 
 RESOLUTIONS_M = (10, 20, 60)
 TILE_PX = 10980  # at 10 m
 PATCH_PX = {10: 366, 20: 183, 60: 61}
-_TILE = re.compile(r"(0[1-9]|[1-5][0-9]|60)([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])")
 _LATITUDE_BANDS = "CDEFGHJKLMNPQRSTUVWX"
 _ROWS = "ABCDEFGHJKLMNPQRSTUV"
-_COLUMNS = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")
 
 
 def tile_geobox(tile: str, resolution_m: int, *, size_px: int = TILE_PX) -> GeoBox:
@@ -43,16 +40,10 @@ def tile_geobox(tile: str, resolution_m: int, *, size_px: int = TILE_PX) -> GeoB
 
 def _corner(tile: str) -> tuple[int, int, int]:
     """EPSG code and upper left corner (x, y in m) of a tile."""
-    match = _TILE.fullmatch(tile)
-    if match is None:
-        raise ConfigError(f'tile "{tile}" is no MGRS cell; expected a name such as "31TCG"')
-    zone, band, column, row = int(match[1]), match[2], match[3], match[4]
-    columns = _COLUMNS[(zone - 1) % 3]
-    if column not in columns:
-        raise ConfigError(f'tile "{tile}": zone {zone} has the columns {columns}, not "{column}"')
+    zone, band, column, row = parse_tile(tile)
     north = band >= "N"
     false_northing = 0 if north else 10_000_000
-    x = (columns.index(column) + 1) * 100_000
+    x = (column + 1) * 100_000
     top = _northing(zone, band, row) + 100_000 - false_northing
     return (32600 if north else 32700) + zone, x // 60 * 60, -(-top // 60) * 60 + false_northing
 

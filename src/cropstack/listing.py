@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cropstack.errors import ConfigError
+from cropstack.errors import ConfigError, CorruptFile
 
 _MARKS = ("MTD_MSI", "manifest.safe")  # the files at a product's top level that are replaced when it is
 _SIDECAR = ".aux.xml"  # GDAL leaves these beside files that it has read
@@ -27,7 +27,7 @@ def find_products(folder: Path) -> list[Found]:
     """Directories that end in .SAFE or hold product metadata, and zips, at any depth below `folder`, sorted.
 
     A product is not descended into; names that begin with a dot are left out. A directory reached twice
-    by symbolic links counts once.
+    by symbolic links counts once. A link to a product that leads nowhere is found: its disk may not be mounted.
 
     Raises
     ------
@@ -48,20 +48,25 @@ def listing_digest(folder: str | Path | None) -> str:
 
 
 def stamp(product: Path) -> str:
-    """Digest of the names, sizes and times of all files of a product, a directory or a zip."""
+    """Digest of the names, sizes and times of all files of a product, a directory or a zip.
+
+    Raises
+    ------
+    CorruptFile : a file that cannot be reached, such as a link that leads nowhere.
+    """
     if product.is_file():
         return _digest([_trace("", product.stat())])
     files = sorted(
         Path(parent, name) for parent, _, names in os.walk(product) for name in names if not name.endswith(_SIDECAR)
     )
-    return _digest(_trace(file.relative_to(product).as_posix(), file.stat()) for file in files)
+    return _digest(_trace(file.relative_to(product).as_posix(), _status(file)) for file in files)
 
 
 def size_bytes(product: Path) -> int:
-    """Bytes of all files of a product, a directory or a zip."""
+    """Bytes of all files of a product, a directory or a zip; raises as `stamp` does."""
     if product.is_file():
         return product.stat().st_size
-    return sum(Path(parent, name).stat().st_size for parent, _, names in os.walk(product) for name in names)
+    return sum(_status(Path(parent, name)).st_size for parent, _, names in os.walk(product) for name in names)
 
 
 def _walk(folder: Path, relative: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
@@ -72,14 +77,16 @@ def _walk(folder: Path, relative: str, seen: set[tuple[int, int]]) -> Iterator[F
     seen.add((status.st_dev, status.st_ino))
     if folder.name.endswith(".SAFE") or any(entry.name.startswith("MTD_MSI") for entry in entries):
         marks = [entry for entry in entries if entry.name.startswith(_MARKS) and not entry.name.endswith(_SIDECAR)]
-        yield Found(relative or ".", " ".join(_trace(entry.name, entry.stat()) for entry in marks))
+        yield Found(relative or ".", " ".join(_mark(entry) for entry in marks))
         return
     for entry in entries:
         name = f"{relative}/{entry.name}" if relative else entry.name
-        if entry.is_dir():
+        if os.path.isdir(entry):
             yield from _walk(folder / entry.name, name, seen)
-        elif entry.name.lower().endswith(".zip") and entry.is_file():
+        elif entry.name.lower().endswith(".zip") and os.path.isfile(entry):
             yield Found(name, _trace("", entry.stat()))
+        elif entry.name.lower().endswith((".zip", ".safe")) and not os.path.exists(entry):
+            yield Found(name, "unreachable")
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -94,9 +101,27 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from error
 
 
+def _mark(entry: os.DirEntry[str]) -> str:
+    """Trace of a file at a product's top level. Whoever opens the product names a link that leads nowhere."""
+    try:
+        return _trace(entry.name, entry.stat())
+    except OSError:
+        return f"{entry.name}:unreachable"
+
+
+def _status(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise CorruptFile(
+            f"{os.fsencode(file).decode(errors='replace')}: cannot be reached ({error.strerror}); expected a file, "
+            "or a link to one. Mount the disk that it leads to, or fetch the product again."
+        ) from error
+
+
 def _trace(name: str, status: os.stat_result) -> str:
     return f"{name}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def _digest(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+    return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()[:32]

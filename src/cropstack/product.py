@@ -110,8 +110,9 @@ def from_item(item: dict[str, Any]) -> Product:
 
 
 def parse_time(text: str) -> datetime:
-    """ISO 8601 with Z, any number of decimals, to an aware UTC datetime."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    """ISO 8601, any number of decimals, to an aware UTC datetime; without Z or an offset it is UTC already."""
+    time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def format_time(time: datetime) -> str:

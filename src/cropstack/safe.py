@@ -158,8 +158,8 @@ def _check_members(path: Path, members: list[str]) -> None:
     for member in members:
         if member.startswith("/") or "\\" in member or ":" in member or ".." in member.split("/"):
             raise CorruptFile(
-                f'{_described(path)}: member "{member}" has an absolute or climbing name; expected names below one .SAFE folder. '
-                "Do not unpack this zip; fetch the product again from a source that you trust."
+                f'{_described(path)}: member "{member}" has an absolute or climbing name; expected names '
+                "below one .SAFE folder. Do not unpack this zip; fetch the product again from a source that you trust."
             )
         if member in seen:
             raise CorruptFile(f'{_described(path)}: member "{member}" stands twice in the zip. {FETCH_AGAIN}')
@@ -496,7 +496,8 @@ def _geocoding(tile: _Xml) -> tuple[int, tuple[float, float], dict[int, tuple[in
     for resolution, found in sorted(corners.items()):
         if found != (x, y, resolution, -resolution):
             raise GridMismatch(
-                f"{tile.label}: Geoposition at {resolution} m is {found}; expected {(x, y, resolution, -resolution)}"
+                f"{tile.label}: Geoposition at {resolution} m is {found}; expected {(x, y, resolution, -resolution)}. "
+                f"{FETCH_AGAIN}"
             )
     return epsg, (float(x), float(y)), dict(sorted(sizes.items()))
 
@@ -562,14 +563,16 @@ def _footprint(product: _Xml) -> BaseGeometry:
     footprint = _polygon(ring)
     if not footprint.area:
         raise CorruptFile(
-            f"{product.label}: EXT_POS_LIST of {len(ring)} positions encloses no area; expected a polygon. {FETCH_AGAIN}"
+            f"{product.label}: EXT_POS_LIST of {len(ring)} positions encloses no area; expected a polygon. "
+            f"{FETCH_AGAIN}"
         )
     return footprint
 
 
 def _positions(product: _Xml) -> list[tuple[float, float]]:
     """(longitude, latitude) of EXT_POS_LIST."""
-    values = [finite_number(product.label, "a number of EXT_POS_LIST", word) for word in product.text("EXT_POS_LIST").split()]
+    words = product.text("EXT_POS_LIST").split()
+    values = [finite_number(product.label, "a number of EXT_POS_LIST", word) for word in words]
     for step in (2, 3):
         if len(values) % step == 0 and len(values) >= 4 * step and values[:2] == values[-step:][:2]:
             return list(zip(values[1::step], values[0::step], strict=True))

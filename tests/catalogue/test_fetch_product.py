@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -122,6 +123,17 @@ def test_truncated_band_is_named_and_nothing_stays(source: Path, archive: Path, 
     assert (source / BAND).exists()  # only the link is taken away
 
 
+def test_error_names_the_original_because_the_link_is_taken_away(source: Path, archive: Path) -> None:
+    (source / BAND).unlink()
+    with pytest.raises(CorruptFile, match=rf"^{source}: GRANULE/"):
+        fetch(source, archive)
+
+
+def test_product_with_a_file_name_that_is_not_utf8_has_a_digest(source: Path, archive: Path) -> None:
+    Path(os.fsdecode(bytes(source) + b"/caf\xe9.txt")).write_bytes(b"")
+    assert json.loads(fetch(source, archive).read_text())["digest"].startswith("sha256:")
+
+
 @pytest.mark.parametrize(("algorithm", "name"), [("MD5", "md5"), ("SHA3-256", "sha3_256")])
 def test_one_changed_byte_of_equal_size_is_found(source: Path, archive: Path, algorithm: str, name: str) -> None:
     (source / "manifest.safe").write_bytes(manifest(FILES, algorithm))
@@ -176,7 +188,9 @@ def test_interrupted_fetch_leaves_no_record_and_the_next_one_completes(
 def test_source_that_changed_since_the_search_is_refused(source: Path, archive: Path) -> None:
     seen = stamp(source)
     (source / BAND).write_bytes(b"replaced")
-    with pytest.raises(CatalogueError, match=r"renamed\.SAFE: its files changed since .* snakemake catalogue -R"):
+    with pytest.raises(
+        CatalogueError, match=r"renamed\.SAFE: its files changed since .* Delete build/catalogue/products\.csv and"
+    ):
         fetch(source, archive, seen=seen)
     assert not archive.exists()
 

@@ -172,3 +172,64 @@ def test_products_csv_is_plain_csv(product: Make, tmp_path: Path) -> None:
     with open(tmp_path / "products.csv", newline="") as handle:
         assert next(csv.reader(handle)) == list(COLUMNS)
     assert b"\r" not in (tmp_path / "products.csv").read_bytes()
+
+
+def pinned_lock(folder: Path, products: list[Product], old: str = "", new: str = "") -> Path:
+    """A lock of these products, edited by hand."""
+    lock(folder, products)
+    path = (folder / "products.csv").rename(folder / "pinned.csv")
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (",yes,,1,", ",Yes,,1,", r'pinned\.csv: row 2: used is "Yes"; expected yes or no'),
+        (",yes,,1,", ",no,,1,", r'row 2: A has used "no" and the reason ""; expected a reason'),
+        (",yes,,1,", ",yes,cloud,1,", r'row 2: A has used "yes" and the reason "cloud"'),
+        (",yes,,1,", ",yes,,first,", r'row 2: precedence is "first"; expected a whole number'),
+        (",1,5.0,", ",1,much,", r'row 2: cloud is "much"; expected a number'),
+    ],
+)
+def test_lock_with_a_value_that_cannot_be_is_refused(
+    product: Make, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    pinned = pinned_lock(tmp_path, [product("A")], old, new)
+    with pytest.raises(ConfigError, match=message):
+        lock(tmp_path, [product("A")], replay=pinned)
+
+
+def test_lock_that_is_not_utf8_is_refused(product: Make, tmp_path: Path) -> None:
+    (tmp_path / "pinned.csv").write_bytes(b"recipe,caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"pinned\.csv: is no CSV in UTF-8"):
+        lock(tmp_path, [product("A")], replay=tmp_path / "pinned.csv")
+
+
+def test_replay_leaves_out_another_product_under_a_used_id_until_the_first_is_back(
+    product: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [product("stays"), product("A", day=5)]
+    anew = product("A", day=5, generated=parse_time("2022-01-01T00:00:00Z"), stamp="anew")
+    first = pinned_lock(tmp_path, before)
+    rows = lock(tmp_path, [before[0], anew], replay=first)
+    assert [(row["product"], row["used"], row["reason"]) for row in rows] == [
+        ("stays", "yes", ""),
+        ("A", "no", "changed"),
+    ]
+    assert rows[1]["stamp"] == "stamp of A"  # what the choice was made of
+    assert "A: not used, what is served under this id is not what the earlier choice used" in capsys.readouterr().out
+    second = (tmp_path / "products.csv").rename(tmp_path / "second.csv")
+    assert [row["reason"] for row in lock(tmp_path, [before[0], anew], replay=second)] == ["", "changed"]
+    lock(tmp_path, before, replay=second)
+    assert (tmp_path / "products.csv").read_bytes() == first.read_bytes()
+
+
+def test_replay_on_another_machine_uses_a_copy_with_other_times_and_says_so(
+    product: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a committed lock would reproduce nothing where the folder was copied without its times."""
+    rows = lock(tmp_path, [product("A", stamp="copy")], replay=pinned_lock(tmp_path, [product("A")]))
+    assert [(row["used"], row["stamp"]) for row in rows] == [("yes", "copy")]
+    assert "A: used with another stamp than in the earlier choice" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 
 from cropstack.catalogue import search_catalogue as module
 from cropstack.catalogue.lock_products import read_search
-from cropstack.errors import CatalogueError
+from cropstack.errors import CatalogueError, ProductError
 from cropstack.product import Product
 from cropstack.providers import Query
 
@@ -57,6 +57,11 @@ def test_of_copies_the_first_stays_and_the_other_is_named(
     items = run([product("A", href="A.SAFE"), product("A", href="backup/A.zip")])
     assert [p.href for p in read_search(items).products] == ["A.SAFE"]
     assert "backup/A.zip: left out, a copy of A at A.SAFE" in capsys.readouterr().out
+
+
+def test_two_different_products_with_one_id_are_refused(product: Make, run: Callable[..., Path]) -> None:
+    with pytest.raises(ProductError, match=r"^A\.SAFE and old/A\.zip both have the id A and differ in cloud; expected"):
+        run([product("A", href="A.SAFE"), product("A", href="old/A.zip", cloud=6.0, size_bytes=1)])
 
 
 def test_empty_answer_still_names_tile_and_year(run: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cropstack.errors import ConfigError
+from cropstack.errors import ConfigError, CorruptFile
 from cropstack.listing import find_products, listing_digest, size_bytes, stamp
 
 
@@ -100,3 +100,21 @@ def test_import_is_light_because_the_snakefile_imports_it() -> None:
     code = "import sys, cropstack.listing; print(sorted({'numpy', 'h5py', 'rasterio', 'shapely'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("target", ["nowhere", "manifest.safe"])
+def test_manifest_that_leads_nowhere_or_to_itself_stops_no_digest(folder: Path, target: str) -> None:
+    before = listing_digest(folder)
+    (folder / "a/A.SAFE/manifest.safe").symlink_to(target)
+    (folder / "itself").symlink_to("itself")
+    assert listing_digest(folder) != before
+    with pytest.raises(CorruptFile, match=r"A\.SAFE/manifest\.safe: cannot be reached"):
+        stamp(folder / "a/A.SAFE")
+    with pytest.raises(CorruptFile, match=r"A\.SAFE/manifest\.safe: cannot be reached"):
+        size_bytes(folder / "a/A.SAFE")
+
+
+def test_folder_whose_name_is_not_utf8_has_a_digest(folder: Path) -> None:
+    before = listing_digest(folder)
+    (folder / "a").rename(os.fsdecode(bytes(folder) + b"/\xe9t\xe9"))
+    assert listing_digest(folder) != before

@@ -1,4 +1,5 @@
 import json
+import time
 from datetime import UTC, datetime
 
 import pystac
@@ -49,3 +50,12 @@ def test_a_scene_is_named_by_acquisition_and_tile() -> None:
 def test_times_are_read_with_any_decimals_and_become_utc(text: str, microsecond: int) -> None:
     assert parse_time(text) == datetime(2019, 4, 12, 10, 56, 31, microsecond, tzinfo=UTC)
     assert format_time(parse_time(text)) == f"2019-04-12T10:56:31.{microsecond:06d}Z"
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/Lima")
+        time.tzset()
+        found = parse_time("2019-04-12T10:56:31.461")
+    time.tzset()
+    assert found == datetime(2019, 4, 12, 10, 56, 31, 461000, tzinfo=UTC)

@@ -239,7 +239,7 @@ def test_missing_crs_is_refused(country: Any, square: Square, tmp_path: Path) ->
     ("lost", "message"),
     [
         (".shx", r"/dun2020\.zip: GDAL cannot open p\.shp \(Unable to open p\.shx"),
-        (".dbf", r"/dun2020\.zip: layer p has no column ID \(id\), but none \(is its \.dbf file missing\?\)\. Set"),
+        (".dbf", r"/dun2020\.zip: layer p has no column HA \(area\), but none \(is its \.dbf file missing\?\)\. Set"),
     ],
 )
 def test_archive_with_half_a_shapefile_is_named(

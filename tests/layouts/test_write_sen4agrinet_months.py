@@ -133,10 +133,13 @@ def test_same_inputs_same_bytes(inputs: SimpleNamespace) -> None:
     assert [path.read_bytes() for path in paths] == first
 
 
-def test_an_empty_split_is_an_error_and_leaves_nothing(inputs: SimpleNamespace) -> None:
-    with pytest.raises(LayoutError, match="scenario2 has no parcel in val"):
-        run(inputs, "scenario2")
-    assert not list(inputs.folder.glob("*.csv.gz"))
+def test_a_split_without_parcels_is_a_table_without_rows(
+    inputs: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run(inputs, "scenario2")
+    assert [len(found[split]) for split in SPLITS] == [1, 0, 1]
+    assert len(found["val"].columns) == 315
+    assert capsys.readouterr().out == "scenario2: 1 train, 0 val, 1 test\n"
 
 
 def test_tables_that_do_not_fit_are_errors(inputs: SimpleNamespace) -> None:

@@ -1,5 +1,6 @@
 """A user's folder of SAFE directories and zips."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -113,12 +114,57 @@ def test_product_by_name_that_is_none_stops_the_search(tmp_path: Path, write_saf
         search(tmp_path)
 
 
-@pytest.mark.parametrize("uri", ["../../etc/passwd", "a b", "", ".hidden", "a/b"])
+@pytest.mark.parametrize("uri", ["../../etc/passwd", "a b", "", ".hidden", "a/b", "S" * 201])
 def test_id_that_is_no_file_name_is_refused(tmp_path: Path, write_safe: Write, uri: str) -> None:
     write_safe(tmp_path / "product", name=uri)
     if uri == "":
         (tmp_path / "product/MTD_MSIL1C.xml").write_text("<a/>")
     with pytest.raises(ProductError, match=r"MTD_MSIL1C\.xml has the PRODUCT_URI"):
+        search(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tile": "31TCJ"}, rf"{NAME}\.SAFE: TILE_ID names the tile 31TCJ; PRODUCT_URI is {NAME}"),
+        ({"sensing": "2018-04-12T10:50:34Z"}, r"SENSING_TIME is 2018-04-12T10:50:34\+00:00; expected the year of"),
+        (
+            {"name": NAME.replace("T31TCG", "T31TCJ")},
+            rf"{NAME}\.SAFE: .* \w+_T31TCJ_\w+\.SAFE; expected the tile and time",
+        ),
+    ],
+)
+def test_product_that_contradicts_itself_does_not_vanish(
+    tmp_path: Path, write_safe: Write, changes: dict[str, str], message: str
+) -> None:
+    write_safe(tmp_path / f"{NAME}.SAFE", **changes)
+    with pytest.raises(ProductError, match=message):
+        search(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "B02.jp2"])
+def test_link_in_a_product_that_leads_nowhere_or_to_itself_is_named(
+    tmp_path: Path, write_safe: Write, target: str
+) -> None:
+    band = write_safe(tmp_path / f"{NAME}.SAFE") / "GRANULE/L1C/IMG_DATA/B02.jp2"
+    band.symlink_to(target)
+    with pytest.raises(CorruptFile, match=r"IMG_DATA/B02\.jp2: cannot be reached"):
+        search(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".zip", ".SAFE"])
+def test_product_on_a_disk_that_is_not_mounted_is_named(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"{NAME}{ending}").symlink_to("/nowhere/mounted")
+    with pytest.raises(CorruptFile, match=rf"{NAME}\{ending}.* neither a SAFE directory nor a readable zip"):
+        search(tmp_path)
+
+
+def test_path_that_is_not_utf8_is_named(tmp_path: Path, write_safe: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.zip")).write_bytes(b"no zip")
+    assert search(tmp_path) == []
+    assert "caf\N{REPLACEMENT CHARACTER}.zip: left alone" in capsys.readouterr().out
+    write_safe(Path(os.fsdecode(bytes(tmp_path) + b"/\xe9t\xe9"), f"{NAME}.SAFE"))
+    with pytest.raises(ProductError, match=rf"\N{{REPLACEMENT CHARACTER}}/{NAME}\.SAFE: the path is not UTF-8"):
         search(tmp_path)
 
 

@@ -155,6 +155,27 @@ def test_a_pin_that_the_scenario_rules_out_is_refused(inputs: SimpleNamespace, t
         run(inputs, tmp_path / "splits.csv", pinned=pinned)
 
 
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"caf\xe9,row\n", "is no CSV in UTF-8"),
+        (b"recipe,product\nsen4agrinet,A\n", "has no column scenario; expected a splits.csv"),
+        (b"scenario,tile,row,column,split\nscenario1,31TCG,two,3,val\n", 'line 2 has row "two" and column "3"'),
+        (b"scenario,tile,row,column,split\nscenario1,31TCG,2\n", 'line 2 has row "2" and column ""'),
+        (b"scenario,tile,row,column,split\n", "pins no place of scenario1; expected"),
+        (b"scenario,tile,row,column,split\nscenario1,29SND,1,1,val\n", "pins no place of scenario1"),
+        (b"scenario,tile,row,column,split\nanother,31TCG,1,1,val\n", "pins no place of scenario1"),
+    ],
+)
+def test_a_table_that_pins_nothing_is_refused(
+    inputs: SimpleNamespace, tmp_path: Path, table: bytes, message: str
+) -> None:
+    (tmp_path / "pinned.csv").write_bytes(table)
+    with pytest.raises(ConfigError, match=rf"pinned\.csv: {message}"):
+        run(inputs, tmp_path / "splits.csv", pinned=tmp_path / "pinned.csv", scenarios=ALL)
+    assert not (tmp_path / "splits.csv").exists()
+
+
 def test_areas_that_share_a_tile_are_refused(inputs: SimpleNamespace, tmp_path: Path) -> None:
     scenarios = {"years": {"train": {"es_ct": [2019]}, "test": {"es_ct": [2020]}}}
     with pytest.raises(ConfigError, match="years: tile 31TCG both trains and tests, so 15 places"):

@@ -1,6 +1,7 @@
 # Configuration, recipes and the functions that choose inputs. Only the rules know config; steps get plain values.
 
 import csv
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from cropstack.errors import ConfigError, CropstackError
 from cropstack.listing import listing_digest, stamp
 from cropstack.schema import read_yaml, validate
 from cropstack.step import code_of
+from cropstack.tile_name import parse_tile
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 COUNTRIES = Path("taxonomy/countries")
@@ -32,6 +34,7 @@ def check_config():
         settings = validate(config, WORKFLOW / "schemas/config.schema.yaml", origin="configuration")
         recipes = {name: read_recipe(name) for name in settings["recipes"]}
         check_areas(settings)
+        check_files(settings)
         return settings, recipes
     except CropstackError as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -50,9 +53,16 @@ def check_areas(settings):
         raise ConfigError('configuration: provider "folder" needs the key "folder": the directory with the products')
     owner = {}
     for cc, area in settings["areas"].items():
+        if not isinstance(cc, str):
+            raise ConfigError(
+                f"configuration: areas: a country is {str(cc).lower()}, as YAML reads it; expected a name. "
+                'Put the country in quotes, such as "no".'
+            )
         if not (COUNTRIES / cc / "source.yaml").exists():
             known = sorted(p.parent.name for p in COUNTRIES.glob("*/source.yaml"))
             raise ConfigError(f'configuration: areas: no country "{cc}"; there are {", ".join(known)}')
+        for tile in area["tiles"]:
+            check_tile(tile)
         for key in [(tile, year) for tile in area["tiles"] for year in area["years"]]:
             if key in owner:
                 raise ConfigError(
@@ -60,6 +70,24 @@ def check_areas(settings):
                     "a tile-year takes its labels from one country"
                 )
             owner[key] = cc
+
+
+def check_tile(tile):
+    try:
+        parse_tile(tile)
+    except ConfigError as error:
+        raise ConfigError(f"configuration: areas: {error}") from error
+
+
+def check_files(settings):
+    for key in ("folder", "products", "splits"):
+        settings[key] = settings[key] and os.path.expanduser(settings[key])
+    for key in ("products", "splits"):
+        if settings[key] and not Path(settings[key]).is_file():
+            raise ConfigError(
+                f"configuration: {key}: {settings[key]} is no file; expected a {key}.csv of an earlier build. "
+                "Give its path, from here or complete, or null."
+            )
 
 
 SETTINGS, RECIPES = check_config()

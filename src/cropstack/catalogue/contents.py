@@ -1,6 +1,7 @@
 """The files of a fetched product, compared with its own manifest."""
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def read_contents(files: SafeFiles) -> Contents:
             _compare(files, name, content, listed[name])
         lines.append(f"{name} {hashlib.sha256(content).hexdigest()}\n")
         size += len(content)
-    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    digest = hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
     return Contents(size, f"sha256:{digest}", len(listed) - len(absent), absent)
 
 

@@ -49,7 +49,8 @@ def fetch_product(
 
 
 def _read(path: Path) -> Contents:
-    with open_safe(path) as files:
+    """Contents of the product, or of the original that it links to: errors name what is still there afterwards."""
+    with open_safe(path.resolve()) as files:
         return read_contents(files)
 
 

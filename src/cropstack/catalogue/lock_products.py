@@ -1,6 +1,7 @@
 """Step: choose the products of every recipe, or repeat an earlier choice, and say why the others are left out."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,16 @@ COLUMNS = (
     "recipe", "product", "collection", "tile", "year", "scene", "used", "reason", "precedence", "cloud",
     "processing_baseline", "generated", "sensing", "form", "size_bytes", "stamp", "href", "offset_state",
 )  # fmt: skip
+# A used product that differs in one of these is another one under the same id. Its stamp may differ as well, with the
+# times of a copied folder, between a zip and a directory: that is only said.
+IDENTITY = ("scene", "processing_baseline", "generated", "sensing", "offset_state")
+WANTED = {"", "not_served", "changed"}  # reasons with which a product is used again once it is served as it was
+_ANOTHER_FILE = "Correct it, or give another file under `products` in the configuration."
+_FORMS = (
+    ("used", "yes|no", "yes or no"),
+    ("precedence", r"\d{1,6}", "a whole number"),
+    ("cloud", r"\d+(\.\d+)?(e[+-]\d+)?", "a number"),
+)
 Row = dict[str, str]
 
 
@@ -62,7 +73,7 @@ def lock_products(
     Raises
     ------
     CatalogueError : a recipe has no usable scene of a tile and year.
-    ConfigError : the lock to repeat lacks a column.
+    ConfigError : the lock to repeat is no products.csv: not UTF-8, without a column, or with a value that cannot be.
     """
     searches = [read_search(path) for path in catalogues]
     earlier = read_lock(replay) if isinstance(replay, Path) else None
@@ -77,6 +88,7 @@ def lock_products(
     rows = sort_rows(rows)
     write_csv(products, COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
     print(summary(rows, exclude))
+    print_new_stamps(rows, earlier or [])
     print(estimate(rows, size_px=size_px, keep_scenes=keep_scenes))
 
 
@@ -87,16 +99,38 @@ def read_search(path: Path) -> Search:
 
 
 def read_lock(path: Path) -> list[Row]:
-    """Read a products.csv."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise ConfigError(
-                f"{path}: has no column {missing[0]}; expected a products.csv of an earlier build, with the columns "
-                f"{', '.join(COLUMNS)}. Give another file under `products` in the configuration."
-            )
-        return list(reader)
+    """Read a products.csv.
+
+    Raises
+    ------
+    ConfigError : not UTF-8, no CSV, without a column, or with a value that cannot be.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle, restval="")
+            rows, columns = list(reader), reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}). {_ANOTHER_FILE}") from error
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise ConfigError(
+            f"{path}: has no column {missing[0]}; expected a products.csv of an earlier build, with the columns "
+            f"{', '.join(COLUMNS)}. {_ANOTHER_FILE}"
+        )
+    for number, row in enumerate(rows, 2):
+        _check_row(f"{path}: row {number}", row)
+    return rows
+
+
+def _check_row(place: str, row: Row) -> None:
+    for column, form, expected in _FORMS:
+        if re.fullmatch(form, row[column]) is None:
+            raise ConfigError(f'{place}: {column} is "{row[column]}"; expected {expected}. {_ANOTHER_FILE}')
+    if (row["used"] == "yes") == bool(row["reason"]):
+        raise ConfigError(
+            f'{place}: {row["product"]} has used "{row["used"]}" and the reason "{row["reason"]}"; expected a reason '
+            f"with no, and none with yes. {_ANOTHER_FILE}"
+        )
 
 
 def lock_rows(
@@ -109,15 +143,24 @@ def lock_rows(
 
 
 def replay_rows(recipe: str, search: Search, earlier: list[Row], *, exclude: Collection[str]) -> list[Row]:
-    """Rows of one search, chosen as in an earlier lock; what it used and the search lacks is ``not_served``."""
+    """Rows of one search, chosen as in an earlier lock.
+
+    What that used and the search lacks is ``not_served``; what is served otherwise than it was (see `IDENTITY`) is
+    ``changed``. Both keep their earlier row, and are used again by a later replay that finds them as they were.
+    """
     key = (recipe, search.collection, search.tile, str(search.year))
     old = [row for row in earlier if (row["recipe"], row["collection"], row["tile"], row["year"]) == key]
-    wanted = [row for row in old if row["used"] == "yes" or row["reason"] == "not_served"]
-    locked = {row["product"]: "" if row in wanted else row["reason"] for row in old}
+    locked = {row["product"]: "" if row["reason"] in WANTED else row["reason"] for row in old}
     choices = exclude_products(replay_products(search.products, locked=locked), exclude)
-    found = {product.id for product in search.products}
-    gone = [{**row, "used": "no", "reason": "not_served"} for row in wanted if row["product"] not in found]
-    return [_row(recipe, search, choice) for choice in choices] + gone
+    served = {choice.product.id: _row(recipe, search, choice) for choice in choices}
+    kept = {}
+    for row in (row for row in old if row["reason"] in WANTED):
+        now = served.get(row["product"])
+        if now is None:
+            kept[row["product"]] = {**row, "used": "no", "reason": "not_served"}
+        elif now["used"] == "yes" and any(now[column] != row[column] for column in IDENTITY):
+            kept[row["product"]] = {**row, "used": "no", "reason": "changed"}
+    return list((served | kept).values())
 
 
 def check_scenes(rows: list[Row], searches: list[Search], recipes: dict[str, RecipeRules]) -> None:
@@ -152,6 +195,16 @@ def summary(rows: list[Row], exclude: Collection[str]) -> str:
     known = {row["product"] for row in rows}
     lines += [f'exclude: no product "{id_}" was found{nearest(id_, known)}' for id_ in sorted(set(exclude) - known)]
     return "\n".join(lines)
+
+
+def print_new_stamps(rows: list[Row], earlier: list[Row]) -> None:
+    """Name what changed since an earlier lock, and the used products whose stamp is another than there."""
+    stamps = {(row["recipe"], row["product"]): row["stamp"] for row in earlier}
+    for row in rows:
+        if row["reason"] == "changed":
+            print(f"{row['product']}: not used, what is served under this id is not what the earlier choice used")
+        elif row["used"] == "yes" and stamps.get((row["recipe"], row["product"]), row["stamp"]) != row["stamp"]:
+            print(f"{row['product']}: used with another stamp than in the earlier choice, a copy or replaced files")
 
 
 def _row(recipe: str, search: Search, choice: Choice) -> Row:

@@ -1,12 +1,15 @@
 """Step: search a provider for the products of one collection, tile and year."""
 
+from dataclasses import fields
 from pathlib import Path
 
-from cropstack.errors import CatalogueError
+from cropstack.errors import CatalogueError, ProductError
 from cropstack.files import write_json
 from cropstack.product import Product, to_item
 from cropstack.providers import Query, load
 from cropstack.step import step
+
+_OF_A_COPY = {"href", "stamp", "size_bytes"}  # what two copies of one product may differ in
 
 
 def search_catalogue(
@@ -28,6 +31,11 @@ def search_catalogue(
     ----------
     listing : of the simulated archive; empty for other providers.
     folder : for the provider "folder", the directory with the products.
+
+    Raises
+    ------
+    CatalogueError : the provider answered with another collection, tile or year.
+    ProductError : two different products with one id.
     """
     products = load(provider).search(Query(collection, tile, year, _location(listing, folder)))
     strangers = [p.id for p in products if (p.collection, p.tile, p.sensing.year) != (collection, tile, year)]
@@ -42,11 +50,25 @@ def search_catalogue(
 
 
 def first_copies(products: list[Product]) -> list[Product]:
-    """The first product of each id; the others are printed."""
+    """The first product of each id; its copies are printed.
+
+    Raises
+    ------
+    ProductError : two products with one id that are no copies: something else than place, stamp or size differs.
+    """
     kept: dict[str, Product] = {}
     for product in products:
-        if kept.setdefault(product.id, product) is not product:
-            print(f"{product.href}: left out, a copy of {product.id} at {kept[product.id].href}")
+        first = kept.setdefault(product.id, product)
+        if first is product:
+            continue
+        unlike = [f.name for f in fields(Product) if getattr(first, f.name) != getattr(product, f.name)]
+        if not _OF_A_COPY.issuperset(unlike):
+            named = ", ".join(name for name in unlike if name not in _OF_A_COPY)
+            raise ProductError(
+                f"{first.href} and {product.href} both have the id {product.id} and differ in {named}; expected "
+                "copies of one product. Take the wrong one away."
+            )
+        print(f"{product.href}: left out, a copy of {product.id} at {first.href}")
     return list(kept.values())
 
 

@@ -10,15 +10,19 @@ from cropstack.files import replace_on_success
 from cropstack.listing import find_products, size_bytes, stamp
 from cropstack.product import Product
 from cropstack.providers import Query, Reference, matches
-from cropstack.safe import PRODUCT_METADATA, SafeFiles, open_safe, parse_xml, product_from, read_l1c
+from cropstack.safe import PRODUCT_METADATA, L1CMetadata, SafeFiles, open_safe, parse_xml, product_from, read_l1c
 
 COLLECTION = "s2_l1c"
-SEARCH_AGAIN = "Search again: snakemake catalogue -R search_catalogue"
+# Without both, Snakemake takes the old choice for up to date and searches nothing.
+SEARCH_AGAIN = (
+    f"Delete build/catalogue/products.csv and its search, build/catalogue/{COLLECTION}/<tile>_<year>.json, "
+    "and run the same command again."
+)
 
 # SOURCE: naming of compact products, since December 2016: start of the datatake, baseline, orbit, tile, discriminator.
 _NAME = re.compile(r"S2[A-Z]_MSIL1C_(\d{4})(\d{4})T\d{6}_N\d{4}_R\d{3}_T(\d{2}[A-Z]{3})_")
 _OTHER = re.compile(r"S\d[A-Z]_(?!MSIL1C)")  # another level, another Sentinel, or a name from before December 2016
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,199}")  # a file name, also with what steps append to it
 
 
 def search(query: Query) -> list[Product]:
@@ -31,7 +35,8 @@ def search(query: Query) -> list[Product]:
     Raises
     ------
     ConfigError : no folder, one that cannot be listed, or a collection other than s2_l1c.
-    ProductError : what by name or content is a Level-1C product, of this tile as far as it tells, cannot be read.
+    ProductError : what by name or content is a Level-1C product, of this tile as far as it tells, cannot be read,
+        contradicts itself in tile or time, or lies at a path that is not UTF-8.
     """
     folder = _folder(query)
     found = [_search_one(folder, candidate.path, query) for candidate in find_products(folder)]
@@ -78,9 +83,12 @@ def _search_one(folder: Path, name: str, query: Query) -> Product | None:
     base = path.resolve().name if name == "." else path.name
     if _OTHER.match(base) or not _may_match(base, query):
         return None
+    shown = os.fsencode(path).decode(errors="replace")
     if not _NAME.match(base) and not _holds_l1c(path):
-        print(f"{path}: left alone, no {PRODUCT_METADATA} in it")
+        print(f"{shown}: left alone, no {PRODUCT_METADATA} in it")
         return None
+    if shown != str(path):
+        raise ProductError(f"{shown}: the path is not UTF-8, which products.csv could not hold. Rename it.")
     try:
         with open_safe(path) as files:
             return _read(files, path, name, query)
@@ -112,10 +120,28 @@ def _holds_l1c(path: Path) -> bool:
 def _read(files: SafeFiles, path: Path, name: str, query: Query) -> Product | None:
     uri = _product_uri(files)
     if not _may_match(uri, query):
+        if _NAME.match(path.name):
+            raise ProductError(
+                f"{path}: {PRODUCT_METADATA} has the PRODUCT_URI {uri}; expected the tile and time of its name."
+            )
         return None
     metadata = read_l1c(files)
+    _check_name(files, uri, metadata)
     product = product_from(metadata, href=Path(name).as_posix(), size_bytes=size_bytes(path), stamp=stamp(path))
     return product if matches(product, query) else None
+
+
+def _check_name(files: SafeFiles, uri: str, metadata: L1CMetadata) -> None:
+    """Compare tile and year of a conventional PRODUCT_URI with TILE_ID and SENSING_TIME."""
+    found = _NAME.match(uri)
+    if found is None:
+        return
+    if found[3] != metadata.tile:
+        raise ProductError(f"{files.path}: TILE_ID names the tile {metadata.tile}; PRODUCT_URI is {uri}.")
+    if not _may_match(uri, Query(COLLECTION, metadata.tile, metadata.sensing.year)):
+        raise ProductError(
+            f"{files.path}: SENSING_TIME is {metadata.sensing.isoformat()}; expected the year of PRODUCT_URI {uri}."
+        )
 
 
 def _product_uri(files: SafeFiles) -> str:
@@ -124,7 +150,7 @@ def _product_uri(files: SafeFiles) -> str:
     text = "" if uri is None else (uri.text or "").strip()
     if not _ID.fullmatch(text):
         raise ProductError(
-            f'{files.path}: {PRODUCT_METADATA} has the PRODUCT_URI "{text}"; expected letters, digits, "_" and "." '
-            "only, such as S2A_MSIL1C_20190412T105031_N0207_R051_T31TCG_20190412T111111.SAFE. Fetch the product again."
+            f'{files.path}: {PRODUCT_METADATA} has the PRODUCT_URI "{text}"; expected up to 200 letters, digits, "_" '
+            'and ".", such as S2A_MSIL1C_20190412T105031_N0207_R051_T31TCG_20190412T111111.SAFE. Fetch it again.'
         )
     return text

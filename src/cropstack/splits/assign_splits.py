@@ -22,6 +22,7 @@ from cropstack.step import step
 
 COLUMNS = ["scenario", "sample", "country", "tile", "year", "row", "column", "split", "stratum"]
 SHARES_TOLERANCE = 1e-6
+ANOTHER_SPLITS = "expected a splits.csv of an earlier build. Give another file under `splits` in the configuration."
 
 Areas = str | dict[str, list[int]]
 Sample = tuple[str, str, int, int, int]  # country, tile, year, row, column
@@ -56,8 +57,9 @@ def assign_splits(
 
     Raises
     ------
-    ConfigError : shares that do not add up to 1; a scenario whose training and test areas share places (one would be
-        in two splits) or that has no sample to train or test; a pinned split that the scenario rules out.
+    ConfigError : shares that do not add up to 1; a table that pins nothing; a scenario whose training and test areas
+        share places (one would be in two splits) or that has no sample to train or test; a pinned split that the
+        scenario rules out.
     """
     if abs(sum(shares.values()) - 1) > SHARES_TOLERANCE:
         raise ConfigError(f"recipe: splits.shares are {shares}; expected numbers that add up to 1")
@@ -65,6 +67,8 @@ def assign_splits(
     contents = read_contents(labels, tile_years)
     strata = strata_of(contents, crops, smallest=smallest_stratum(shares))
     pins = read_pinned(pinned) if isinstance(pinned, Path) else {}
+    if isinstance(pinned, Path) and not any(strata.keys() & pins.get(name, {}).keys() for name in scenarios):
+        raise ConfigError(f"{pinned}: pins no place of {', '.join(sorted(scenarios))}; {ANOTHER_SPLITS}")
     rows: list[tuple[str, str, Row]] = []
     for name, areas in sorted(scenarios.items()):
         here = {sample: content for sample, content in contents.items() if place_of(sample) in strata}
@@ -109,15 +113,31 @@ def read_pinned(path: Path) -> dict[str, dict[Place, str]]:
 
     Raises
     ------
-    ConfigError : a place with two splits in one scenario.
+    ConfigError : no CSV in UTF-8 with the columns, a row or column that is no number, a place with two splits in one
+        scenario.
     """
     pins: dict[str, dict[Place, str]] = defaultdict(dict)
-    with open(path, encoding="utf-8", newline="") as handle:
-        for row in csv.DictReader(handle):
-            place = (row["tile"], int(row["row"]), int(row["column"]))
-            if pins[row["scenario"]].setdefault(place, row["split"]) != row["split"]:
-                raise ConfigError(f"{path}: {row['scenario']}: the place {place} has two splits; expected one")
+    for number, row in enumerate(_read_pins(path), 2):
+        if not row["row"].isdecimal() or not row["column"].isdecimal():
+            found = f'row "{row["row"]}" and column "{row["column"]}"'
+            raise ConfigError(f"{path}: line {number} has {found}, which should be numbers; {ANOTHER_SPLITS}")
+        place = (row["tile"], int(row["row"]), int(row["column"]))
+        if pins[row["scenario"]].setdefault(place, row["split"]) != row["split"]:
+            raise ConfigError(f"{path}: {row['scenario']}: the place {place} has two splits; expected one")
     return pins
+
+
+def _read_pins(path: Path) -> list[dict[str, str]]:
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle, restval="")
+            rows, columns = list(reader), reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}); {ANOTHER_SPLITS}") from error
+    missing = [c for c in ("scenario", "tile", "row", "column", "split") if c not in columns]
+    if missing:
+        raise ConfigError(f"{path}: has no column {missing[0]}; {ANOTHER_SPLITS}")
+    return rows
 
 
 def split_samples(
