@@ -11,6 +11,7 @@ from cropstack.listing import listing_digest, stamp
 from cropstack.schema import read_yaml, validate
 from cropstack.step import code_of
 from cropstack.tile_name import parse_tile
+from cropstack.train.experiment import expand
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 COUNTRIES = Path("taxonomy/countries")
@@ -216,6 +217,45 @@ def of_product(column):
         return next(row[column] for row in used_products() if row["product"] == wildcards.product)
 
     return value
+
+
+# --- samples and models ---------------------------------------------------------------------------------
+
+
+def agreed(key):
+    """A setting of steps that carry no recipe in their names: the recipes must agree on it."""
+    values = {name: recipe[key] for name, recipe in RECIPES.items()}
+    if any(value != next(iter(values.values())) for value in values.values()):
+        sys.exit(f"ConfigError: recipes: {key} differs ({values}). Run these recipes in folders of their own.")
+    return next(iter(values.values()))
+
+
+def weights_of_scene(wildcards):
+    """The weights of the tile and year in which a scene stands in the lock."""
+    row = next(row for row in used_products() if row["scene"] == wildcards.scene)
+    return f"build/labels/{row['tile']}_{row['year']}_weights.h5"
+
+
+def experiments_of(recipe):
+    """Settings of a recipe's experiments that the configuration can run, by table."""
+    chosen = RECIPES[recipe]
+    every, known = set(scenarios_of(recipe)), chosen["splits"]["scenarios"]
+    try:
+        return expand(chosen["experiments"], SETTINGS["training"], scenarios=every, known=known, seed=SETTINGS["seed"])
+    except CropstackError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+COMPOSITES_OF = {"pad": "patches.h5", "oad": "parcels.parquet"}
+SPLITS_OF = {"pad": "splits", "oad": "parcel_splits"}
+
+
+def parcel_months(wildcards):
+    first, last = RECIPES[wildcards.recipe]["parcel_months"]
+    return list(range(first, last + 1))
+
+
+EXPERIMENTS = {name: experiments_of(name) for name in RECIPES}
 
 
 onstart:

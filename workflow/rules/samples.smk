@@ -1,20 +1,6 @@
 # What is taken from the scenes: statistics of parcels, and composites of pixels.
 
 
-def agreed(key):
-    """A setting of steps that carry no recipe in their names: the recipes must agree on it."""
-    values = {name: recipe[key] for name, recipe in RECIPES.items()}
-    if any(value != next(iter(values.values())) for value in values.values()):
-        sys.exit(f"ConfigError: recipes: {key} differs ({values}). Run these recipes in folders of their own.")
-    return next(iter(values.values()))
-
-
-def weights_of_scene(wildcards):
-    """The weights of the tile and year in which a scene stands in the lock."""
-    row = next(row for row in used_products() if row["scene"] == wildcards.scene)
-    return f"build/labels/{row['tile']}_{row['year']}_weights.h5"
-
-
 rule weigh_parcels:
     message:
         "Weigh the pixels of the parcels of {wildcards.tile} in {wildcards.year}"

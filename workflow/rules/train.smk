@@ -1,29 +1,5 @@
 # Models learn from patches (pad) and from parcels (oad).
 
-from cropstack.train.experiment import expand
-
-
-def experiments_of(recipe):
-    """Settings of a recipe's experiments that the configuration can run, by table."""
-    chosen = RECIPES[recipe]
-    every, known = set(scenarios_of(recipe)), chosen["splits"]["scenarios"]
-    try:
-        return expand(chosen["experiments"], SETTINGS["training"], scenarios=every, known=known, seed=SETTINGS["seed"])
-    except CropstackError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-
-
-COMPOSITES_OF = {"pad": "patches.h5", "oad": "parcels.parquet"}
-SPLITS_OF = {"pad": "splits", "oad": "parcel_splits"}
-
-
-def parcel_months(wildcards):
-    first, last = RECIPES[wildcards.recipe]["parcel_months"]
-    return list(range(first, last + 1))
-
-
-EXPERIMENTS = {name: experiments_of(name) for name in RECIPES}
-
 
 rule train_models:
     message:
