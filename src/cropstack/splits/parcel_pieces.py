@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
-from cropstack.errors import LayoutError
-from cropstack.files import read_attributes
-from cropstack.grid import PATCH_PX
+from cropstack.splits.patch_contents import label_windows
 
 TOUCHES_OTHER_SPLIT = "touches_other_split"
 NO_PIXEL = "no_pixel"
@@ -18,25 +15,12 @@ NOT_OWNED = "not_owned"
 def read_pieces(path: Path, *, tile: str, year: int) -> pd.DataFrame:
     """Pieces of parcels by patch, on the 10 m grid of a label file: parcel_index, class_code, row, column, pixels.
 
-    Sorted by parcel, then by patch. Reads patch by patch: its chunks.
-
-    Raises
-    ------
-    LayoutError : the file is of another tile or year.
+    Sorted by parcel, then by patch; raises as `label_windows` does.
     """
-    size = PATCH_PX[10]
-    with h5py.File(path) as file:
-        found = {name: str(value) for name, value in read_attributes(file).items()}
-        if (found["tile"], found["year"]) != (tile, str(year)):
-            raise LayoutError(f"{path}: holds {found['tile']} {found['year']}; expected {tile} {year}. Build it again.")
-        labels, parcels = file["r10m/labels"], file["r10m/parcels"]
-        pieces = [
-            pieces_of_patch(labels[y : y + size, x : x + size], parcels[y : y + size, x : x + size]).assign(
-                row=y // size, column=x // size
-            )
-            for y in range(0, labels.shape[0], size)
-            for x in range(0, labels.shape[1], size)
-        ]
+    pieces = [
+        pieces_of_patch(labels, parcels).assign(row=row, column=column)
+        for row, column, labels, parcels in label_windows(path, tile=tile, year=year)
+    ]
     return pd.concat(pieces, ignore_index=True).sort_values(["parcel_index", "row", "column"], ignore_index=True)
 
 

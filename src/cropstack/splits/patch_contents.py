@@ -1,7 +1,7 @@
 """What the patches of a label file hold: pixels by class, and parcels."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,11 @@ class PatchContent:
     parcels: np.ndarray
 
 
-def read_patches(path: Path, *, tile: str, year: int) -> dict[tuple[int, int], PatchContent]:
-    """Contents of the patches of a label file by (row, column). Reads patch by patch: its chunks.
+Window = tuple[int, int, np.ndarray, np.ndarray]  # patch row and column, labels, parcels
+
+
+def label_windows(path: Path, *, tile: str, year: int) -> Iterator[Window]:
+    """Yield the patches of a label file in row order, on the 10 m grid. Reads patch by patch: its chunks.
 
     Raises
     ------
@@ -38,11 +41,16 @@ def read_patches(path: Path, *, tile: str, year: int) -> dict[tuple[int, int], P
         if (found["tile"], found["year"]) != (tile, str(year)):
             raise LayoutError(f"{path}: holds {found['tile']} {found['year']}; expected {tile} {year}. Build it again.")
         labels, parcels = file["r10m/labels"], file["r10m/parcels"]
-        return {
-            (y // size, x // size): _content(labels[y : y + size, x : x + size], parcels[y : y + size, x : x + size])
-            for y in range(0, labels.shape[0], size)
-            for x in range(0, labels.shape[1], size)
-        }
+        for y in range(0, labels.shape[0], size):
+            for x in range(0, labels.shape[1], size):
+                window = slice(y, y + size), slice(x, x + size)
+                yield y // size, x // size, labels[window], parcels[window]
+
+
+def read_patches(path: Path, *, tile: str, year: int) -> dict[tuple[int, int], PatchContent]:
+    """Contents of the patches of a label file by (row, column); raises as `label_windows` does."""
+    windows = label_windows(path, tile=tile, year=year)
+    return {(row, column): _content(labels, parcels) for row, column, labels, parcels in windows}
 
 
 def _content(labels: np.ndarray, parcels: np.ndarray) -> PatchContent:
