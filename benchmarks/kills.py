@@ -40,7 +40,7 @@ def clone(folder: Path) -> Path:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--quiet", "all"]
     with open(folder / "snakemake.log", "ab") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
 
