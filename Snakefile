@@ -29,11 +29,22 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/report.smk"
 
 
+# What people open, and the models trained on it; without experiments that the areas allow there are none.
+DATASETS = [
+    *[f"results/{name}/{table}.csv" for name in RECIPES for table in ("rejects", "classes")],
+    *[file for name in RECIPES for file in per_tile_year(f"results/{name}/parcels/{{year}}_{{tile}}.csv.gz")],
+    *[f"results/{name}/{scenario}_oad_test.csv.gz" for name in RECIPES for scenario in scenarios_of(name)],
+]
+TRAINED = [f"results/{name}/experiments/{table}" for name in RECIPES for table in EXPERIMENTS[name]]
+
+
 rule all:
     default_target: True
     localrule: True
     input:
         "results/index.html",
+        DATASETS,
+        TRAINED,
 
 
 # Search and choose products only: what would be read, and what that costs.
@@ -46,16 +57,13 @@ rule catalogue:
 rule datasets:
     localrule: True
     input:
-        [f"results/{name}/rejects.csv" for name in RECIPES],
-        [f"results/{name}/classes.csv" for name in RECIPES],
-        [file for name in RECIPES for file in per_tile_year(f"results/{name}/parcels/{{year}}_{{tile}}.csv.gz")],
-        [f"results/{name}/{scenario}_oad_test.csv.gz" for name in RECIPES for scenario in scenarios_of(name)],
+        DATASETS,
 
 
 rule experiments:
     localrule: True
     input:
-        [f"results/{name}/experiments/{table}" for name in RECIPES for table in EXPERIMENTS[name]],
+        TRAINED,
 
 
 rule report:

@@ -21,7 +21,9 @@ INDIRECT = {
     "tqdm": "S4A's dataset module",
 }
 # Distributions that are not called as what they hold.
-DISTRIBUTIONS = {"odc.geo": "odc-geo", "odc.stac": "odc-stac", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "odc.geo": "odc-geo", "odc.stac": "odc-stac", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml",
+}
 APART = {"torch"}  # installed first, by pip: in no lock
 S4A = {"patches_dataset", "utils"}  # modules of S4A's own checkout
 
@@ -85,13 +87,18 @@ def test_torch_and_uv_are_pinned_where_they_are_installed(root: Path) -> None:
 
 
 def test_conda_environments_equal_the_lock(root: Path, project: dict[str, Any], locked: dict[str, str]) -> None:
-    """Each is made of direct dependencies in the locked version, and all of cropstack's own are there."""
-    files = sorted((root / "envs").glob("*.yaml"))
-    assert [file.name for file in files] == ["cropstack.yaml"]
-    environment = yaml.safe_load(files[0].read_text())
-    pins = dict(line.split("=") for line in environment["dependencies"])
-    assert pins.pop("python") == project["requires-python"].removeprefix(">=")
-    assert pins == {name: locked[name] for name in names(project["dependencies"])}
+    """Each has cropstack's direct dependencies in the locked version; that of training has torch besides."""
+    expected = {name: locked[name] for name in names(project["dependencies"])}
+    expected["python"] = project["requires-python"].removeprefix(">=")
+    assert sorted(file.name for file in (root / "envs").glob("*.yaml")) == ["cropstack.yaml", "train.yaml"]
+    assert conda_pins(root / "envs/cropstack.yaml") == expected
+    torch = re.search(r"^TORCH := torch==(\S+)$", (root / "Makefile").read_text(), flags=re.MULTILINE)
+    assert torch
+    assert conda_pins(root / "envs/train.yaml") == expected | {"pytorch": torch[1]}
+
+
+def conda_pins(path: Path) -> dict[str, str]:
+    return dict(line.split("=") for line in yaml.safe_load(path.read_text())["dependencies"])
 
 
 def test_the_installed_versions_are_the_locked_ones(locked: dict[str, str]) -> None:
@@ -117,7 +124,8 @@ def test_every_module_stands_in_the_import_contracts(root: Path) -> None:
     apart, torch = contracts["Providers and models import only core"], contracts["torch stays in models and train"]
     parts = {path.stem for path in (root / "src/cropstack").iterdir() if path.suffix == ".py" or path.is_dir()}
     everywhere = {f"cropstack.{part}" for part in parts if not part.startswith("__")}
-    assert {*core["source_modules"], *stages["modules"], *apart["source_modules"]} == everywhere
+    command = {"cropstack.cli"}  # beside the stages: it may import any
+    assert {*core["source_modules"], *stages["modules"], *apart["source_modules"]} == everywhere - command
     assert set(core["forbidden_modules"]) == {*stages["modules"], *apart["source_modules"]}
     assert set(apart["forbidden_modules"]) == set(stages["modules"])
     assert set(torch["source_modules"]) == everywhere - {"cropstack.models", "cropstack.train"}

@@ -61,8 +61,9 @@ class LayoutError(CropstackError):
 class LedgerRow:
     """One unit (product, parcel, patch...) that a stage rejected or repaired.
 
-    `action` is ``rejected`` or ``repaired``; `reason` is a short code of lower-case words joined by
-    underscores; `evidence` is one line for a person: the value found and the one expected.
+    `action` is ``rejected``, ``repaired`` or ``filtered`` (rows that are no such unit, counted by value); `reason` is
+    a short code of lower-case words joined by underscores; `evidence` is one line for a person: the value found and
+    the one expected.
     """
 
     unit: str

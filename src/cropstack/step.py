@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cropstack.errors import CropstackError
+from cropstack.usage import write_usage
 
 PACKAGE = Path(__file__).parent
 OWN_PARAMS = {"code", "found"}  # params that only trigger reruns
@@ -25,7 +26,8 @@ def step(function: Callable[..., None], snakemake: Any) -> None:
     """Run `function` as the job `snakemake`, binding input, output, params and threads by name.
 
     A name in the rule that is not in the signature, or the other way round, is an error. What the function
-    prints goes to the terminal and to the rule's log. A `CropstackError` becomes its message and exit status 1.
+    prints goes to the terminal and to the rule's log; what it used is written beside that. A `CropstackError` becomes
+    its message and exit status 1.
     The process exits at once when the Snakemake that started it is gone: it would outlive it otherwise.
     """
     exit_with_snakemake()
@@ -44,6 +46,7 @@ def run(function: Callable[..., None], snakemake: Any) -> int:
             except BaseException:  # also an interrupt belongs into the log
                 traceback.print_exc()
                 return 1
+    write_usage(Path(snakemake.log[0]))
     return 0
 
 

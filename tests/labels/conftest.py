@@ -15,14 +15,14 @@ from cropstack.files import read_ledger
 from cropstack.labels.harmonise_parcels import harmonise_parcels
 
 X0, Y0 = 600_000.0, 4_990_000.0  # in 31TFK
-CROPS = """code,name,name_en,class_code,hcat,valid_from,valid_to,note
-BLAT TOU,BLAT TOU,Soft wheat,110,3301010100,,,
-BLAT DE MORO,BLAT DE MORO,Maize,120,3301010600,,,
-ORDI,ORDI,Barley,150,3301010400,,,
-ARRÒS,ARRÒS,Rice,130,3301010700,,,
-GUARET SIE/ SUP. LLIURE SEMBRA,GUARET SIE/ SUP. LLIURE SEMBRA,Fallow,975,3301110000,,,
-GUIXES NO SIE O PEDREROL NO SIE,GUIXES NO SIE O PEDREROL NO SIE,Grass pea,790,3301090305,,,
-CARRETERA,CARRETERA,Road,exclude,,,,
+CROPS = """code,name,name_en,class_code,hcat,valid_from,valid_to,review,note
+BLAT TOU,BLAT TOU,Soft wheat,110,3301010100,,,,
+BLAT DE MORO,BLAT DE MORO,Maize,120,3301010600,,,,
+ORDI,ORDI,Barley,150,3301010400,,,,
+ARRÒS,ARRÒS,Rice,130,3301010700,,,,
+GUARET SIE/ SUP. LLIURE SEMBRA,GUARET SIE/ SUP. LLIURE SEMBRA,Fallow,975,3301110000,,,,
+GUIXES NO SIE O PEDREROL NO SIE,GUIXES NO SIE O PEDREROL NO SIE,Grass pea,790,3301090305,,,,
+CARRETERA,CARRETERA,Road,exclude,,,,,
 """
 
 
@@ -58,7 +58,11 @@ class Country:
         return path
 
     def harmonise(
-        self, *declarations: Path, year: int = 2020, max_unknown_share: float = 0.05
+        self,
+        *declarations: Path,
+        year: int = 2020,
+        max_unknown_share: float = 0.05,
+        allow_unreviewed: bool = False,
     ) -> tuple[gpd.GeoDataFrame, list[LedgerRow]]:
         """Parcels and ledger."""
         source, crops = self.folder / "source.yaml", self.folder / "crops.csv"
@@ -77,6 +81,7 @@ class Country:
             country="es_ct",
             year=year,
             max_unknown_share=max_unknown_share,
+            allow_unreviewed=allow_unreviewed,
         )
         return gpd.read_parquet(self.folder / "parcels.parquet"), read_ledger(self.folder / "ledger.csv")
 

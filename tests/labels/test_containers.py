@@ -1,17 +1,22 @@
 """Archives of declarations: what is read, what is refused."""
 
+import io
+import shutil
 import stat
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import py7zr
 import pytest
+import rarfile
 import shapely
 
 from cropstack.errors import DeclarationError
-from cropstack.labels.containers import find_layer, open_declarations
+from cropstack.labels.containers import MIN_BOMB_BYTES, find_layers, open_declarations
 
 Zipped = Callable[[Path, dict[str, bytes]], Path]
 Square = Callable[..., shapely.Polygon]
@@ -72,7 +77,7 @@ def test_zip_with_a_link_is_refused(tmp_path: Path) -> None:
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    with pytest.raises(DeclarationError, match=r'"parcels\.gpkg" is a link'):
+    with pytest.raises(DeclarationError, match=r'"parcels\.gpkg" is a link or a device'):
         names([tmp_path / "a.zip"])
 
 
@@ -114,32 +119,118 @@ def test_missing_empty_and_foreign_files(tmp_path: Path, zipped: Zipped) -> None
     (tmp_path / "a.zip").touch()
     with pytest.raises(DeclarationError, match=r"empty \(0 bytes\)"):
         names([tmp_path / "a.zip"])
-    (tmp_path / "a.rar").write_bytes(b"Rar!")
-    with pytest.raises(DeclarationError, match=r"expected one of \.zip, \.7z, \.gpkg, \.shp"):
-        names([tmp_path / "a.rar"])
+    (tmp_path / "a.lzh").write_bytes(b"-lh5-")
+    with pytest.raises(DeclarationError, match=r"a\.lzh: expected one of \.zip, \.7z, \.rar"):
+        names([tmp_path / "a.lzh"])
     with pytest.raises(DeclarationError, match=r"no vector file .* but readme\.txt"):
         names([zipped(tmp_path / "a.zip", {"readme.txt": b"x"})])
 
 
 def test_layer_is_found_in_any_case_by_its_name_or_its_file(country: Any, square: Square) -> None:
     path = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}], name="Parcelles.gpkg")
-    assert find_layer([path], "DUN", origin="x").name == "dun"
-    assert find_layer([path], "PARCELLES", origin="x").name == "dun"
-    assert find_layer([path], None, origin="x").name == "dun"
+    assert [one.name for one in find_layers([path], "DUN", origin="x")] == ["dun"]
+    assert [one.name for one in find_layers([path], "PARC*", origin="x")] == ["dun"]
+    assert [one.name for one in find_layers([path], None, origin="x")] == ["dun"]
     message = 'x: expected layer "dum", found 0; layers with geometry: dun; did you mean "dun"'
     with pytest.raises(DeclarationError, match=message):
-        find_layer([path], "dum", origin="x")
+        find_layers([path], "dum", origin="x")
 
 
 def test_two_layers_need_a_name(country: Any, square: Square) -> None:
     rows = [{"CULTIU": "ORDI", "geometry": square(0, 0)}]
     paths = [country.declare(rows, name=name) for name in ("a.gpkg", "b.gpkg")]
     with pytest.raises(DeclarationError, match="expected one layer with geometry, found 2"):
-        find_layer(paths, None, origin="x")
-    assert find_layer(paths, "b", origin="x").path == paths[1]
+        find_layers(paths, None, origin="x")
+    assert [one.path for one in find_layers(paths, "b", origin="x")] == [paths[1]]
+    assert [one.path for one in find_layers(paths, "dun", origin="x")] == paths  # pages of one declaration
 
 
 def test_file_that_is_no_geopackage(tmp_path: Path) -> None:
     (tmp_path / "a.gpkg").write_bytes(b"no database" * 100)
     with pytest.raises(DeclarationError, match=r"GDAL cannot open a\.gpkg"):
-        find_layer([tmp_path / "a.gpkg"], None, origin="x")
+        find_layers([tmp_path / "a.gpkg"], None, origin="x")
+
+
+# --- tar, rar, archives in archives, bombs ------------------------------------------------------------------
+
+
+def tarred(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    suffix = path.suffix[1:]
+    with tarfile.open(path, f"w:{suffix}" if suffix in ("gz", "bz2", "xz") else "w") as archive:
+        for info, data in members:
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"])
+def test_tar_in_any_compression(tmp_path: Path, geopackage: bytes, name: str) -> None:
+    assert names([tarred(tmp_path / name, [(tarfile.TarInfo("dun/a.gpkg"), geopackage)])]) == ["a.gpkg"]
+
+
+def test_tar_with_a_link_a_device_or_a_way_out_is_refused(tmp_path: Path) -> None:
+    link, device = tarfile.TarInfo("a.gpkg"), tarfile.TarInfo("b.gpkg")
+    link.type, link.linkname, device.type = tarfile.SYMTYPE, "/etc/passwd", tarfile.CHRTYPE
+    for number, (info, message) in enumerate(
+        [(link, "link or a device"), (device, "link or a device"), (tarfile.TarInfo("../a.gpkg"), "outside its folder")]
+    ):
+        with pytest.raises(DeclarationError, match=message):
+            names([tarred(tmp_path / f"{number}.tar", [(info, b"")])])
+
+
+def test_archive_in_an_archive_is_unpacked_once(tmp_path: Path, zipped: Zipped, geopackage: bytes) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"a.gpkg": geopackage}).read_bytes()
+    assert names([zipped(tmp_path / "outer.zip", {"x/inner.zip": inner})]) == ["a.gpkg"]
+    twice = zipped(tmp_path / "twice.zip", {"inner.zip": inner}).read_bytes()
+    with pytest.raises(DeclarationError, match=r"thrice\.zip: no vector file .* nor in an archive in it"):
+        names([zipped(tmp_path / "thrice.zip", {"twice.zip": twice})])
+    evil = zipped(tmp_path / "evil.zip", {"../a.gpkg": b"x"}).read_bytes()
+    with pytest.raises(
+        DeclarationError, match=r'o\.zip: evil\.zip: the member "\.\./a\.gpkg" would be written outside'
+    ):
+        names([zipped(tmp_path / "o.zip", {"evil.zip": evil})])
+
+
+def test_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.gpkg", bytes(MIN_BOMB_BYTES + 1))
+    with pytest.raises(DeclarationError, match=r"a\.zip: unpacks to over 100 MB from 0\.\d+ MB .* do not trust"):
+        names([tmp_path / "a.zip"])
+
+
+def test_archive_of_too_many_files_is_refused(
+    tmp_path: Path, zipped: Zipped, monkeypatch: pytest.MonkeyPatch, geopackage: bytes
+) -> None:
+    monkeypatch.setattr("cropstack.labels.containers.MAX_MEMBERS", 2)
+    members = {"a.gpkg": geopackage, "b.txt": b"x"}
+    assert names([zipped(tmp_path / "two.zip", members)]) == ["a.gpkg"]
+    with pytest.raises(DeclarationError, match="more than 2 files"):
+        names([zipped(tmp_path / "three.zip", members | {"c.txt": b"x"})])
+
+
+def test_rar_of_slovenia(realdata: Path) -> None:
+    if not any(shutil.which(tool) for tool in ("bsdtar", "unrar", "unar", "7z")):
+        pytest.skip("no program that unpacks rar; Debian: libarchive-tools")
+    with open_declarations([realdata / "lpis/fiboa-cli/si/KMRS_2023.rar"]) as datasets:
+        assert [(path.name, path.stat().st_size) for path in datasets] == [("KMRS_2023.shp", 47_132)]
+
+
+def test_rar_without_a_program_names_those_that_would_do(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise rarfile.RarCannotExec("Cannot find working tool")
+
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(rarfile, "tool_setup", none)
+    with pytest.raises(DeclarationError, match=r"need one of the programs unrar, unar, 7z or bsdtar.*libarchive-tools"):
+        names([realdata / "lpis/fiboa-cli/si/KMRS_2023.rar"])
+
+
+def test_gml_is_read_without_writing_beside_it(tmp_path: Path, square: Square) -> None:
+    frame = gpd.GeoDataFrame({"CULTIU": ["ORDI"]}, geometry=[square(0, 0)], crs="EPSG:32631")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "archive").mkdir()
+    frame.to_file(tmp_path / "made/a.gml", driver="GML", layer="dun")
+    (tmp_path / "archive/a.gml").write_bytes((tmp_path / "made/a.gml").read_bytes())
+    with open_declarations([tmp_path / "archive/a.gml"]) as datasets:
+        assert [layer.name for layer in find_layers(datasets, None, origin="x")] == ["dun"]
+    assert [path.name for path in (tmp_path / "archive").iterdir()] == ["a.gml"]

@@ -1,6 +1,8 @@
 """Crop tables, and how damaged names find their row."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +54,7 @@ def test_names_are_not_completed_where_none_are_cut(crops: dict[str, Crop]) -> N
 def test_cut_name_with_two_completions_finds_none(
     tmp_path: Path, crop_table: str, classes: dict[int, CropClass]
 ) -> None:
-    rows = crop_table + "GUIXES NO SIE O PEDREROL NO SIEGA,x,x,120,,,,\n"
+    rows = crop_table + "GUIXES NO SIE O PEDREROL NO SIEGA,x,x,120,,,,,\n"
     (tmp_path / "crops.csv").write_text(rows, encoding="utf-8")
     crops = read_crops(tmp_path / "crops.csv", classes, year=2020)
     assert match_codes(["GUIXES NO SIE O PEDREROL NO SI"], crops, name_width=30) == {}
@@ -60,7 +62,7 @@ def test_cut_name_with_two_completions_finds_none(
 
 def test_name_cut_by_bytes_of_utf8(tmp_path: Path, crop_table: str, classes: dict[int, CropClass]) -> None:
     name = "ESPECIES AROMÀTIQUES HERBÀCIES"  # published as 28 characters, 30 bytes
-    (tmp_path / "crops.csv").write_text(crop_table + f"{name},{name},Herbs,931,,,,\n", encoding="utf-8")
+    (tmp_path / "crops.csv").write_text(crop_table + f"{name},{name},Herbs,931,,,,,\n", encoding="utf-8")
     crops = read_crops(tmp_path / "crops.csv", classes, year=2020)
     match = match_codes(["ESPECIES AROMÀTIQUES HERBÀCI"], crops, name_width=30)["ESPECIES AROMÀTIQUES HERBÀCI"]
     assert (match.crop.code, match.repair) == (name, "truncated")
@@ -69,7 +71,7 @@ def test_name_cut_by_bytes_of_utf8(tmp_path: Path, crop_table: str, classes: dic
 def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
     tmp_path: Path, crop_table: str, classes: dict[int, CropClass]
 ) -> None:
-    rows = crop_table.splitlines()[0] + "\nCSE,CSE,Hemp,923,,,2018,\nCSE,CSE,Other,980,,2019,,\n"
+    rows = crop_table.splitlines()[0] + "\nCSE,CSE,Hemp,923,,,2018,,\nCSE,CSE,Other,980,,2019,,,\n"
     (tmp_path / "crops.csv").write_text(rows, encoding="utf-8")
     found = [read_crops(tmp_path / "crops.csv", classes, year=year)["CSE"].class_code for year in (2018, 2019)]
     assert found == [923, 980]
@@ -78,12 +80,13 @@ def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("SOIA,SOIA,Soya,411,,,,", "class_code '411' is in no row of classes.csv, nor 'exclude'; did you mean"),
-        ("SOIA,SOIA,Soya,,,,,", "class_code '' is in no row"),
-        ("SOIA,SOIA,Soya,410,33010,,,", "hcat '33010' is no HCAT code"),
-        ("SOIA,SOIA,Soya,410,,20,,", "valid_from '20' is no year"),
-        ("ordi,ORDI,Barley,150,,,,", "code 'ordi' stands twice for 2020"),
-        (",x,x,150,,,,", "the code is empty"),
+        ("SOIA,SOIA,Soya,411,,,,,", "class_code '411' is in no row of classes.csv, nor 'exclude'; did you mean"),
+        ("SOIA,SOIA,Soya,,,,,,", "class_code '' is in no row"),
+        ("SOIA,SOIA,Soya,410,33010,,,,", "hcat '33010' is no HCAT code"),
+        ("SOIA,SOIA,Soya,410,,20,,,", "valid_from '20' is no year"),
+        ("ordi,ORDI,Barley,150,,,,,", "code 'ordi' stands twice for 2020"),
+        (",x,x,150,,,,,", "the code is empty"),
+        ("SOIA,SOIA,Soya,410,,,,yes,", "review 'yes' is unknown; expected nothing or 'unreviewed'"),
     ],
 )
 def test_bad_rows_of_a_crop_table(
@@ -92,3 +95,22 @@ def test_bad_rows_of_a_crop_table(
     (tmp_path / "crops.csv").write_text(crop_table + row + "\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="line 9, .*" + message):
         read_crops(tmp_path / "crops.csv", classes, year=2020)
+
+
+def test_rows_that_nobody_has_reviewed_stop_the_build(country: Any, square: Callable[..., object]) -> None:
+    country.crops = country.crops.replace("3301010400,,,,", "3301010400,,,unreviewed,")  # barley
+    rows = [{"CULTIU": code, "geometry": square(i, 0)} for i, code in enumerate(["ORDI", "BLAT TOU", "ORDI"])]
+    declared = country.declare(rows)
+    message = r"crops.csv: 1 codes of 2 parcels are marked 'unreviewed': 'ORDI' \(2 parcels\). Check their class_code"
+    with pytest.raises(ConfigError, match=message):
+        country.harmonise(declared)
+    parcels, ledger = country.harmonise(declared, allow_unreviewed=True)
+    assert len(parcels) == 3
+    assert [(row.unit, row.reason) for row in ledger] == [("ORDI", "unreviewed_code")]
+    assert "2 parcels, 2.00 ha" in ledger[0].evidence
+
+
+def test_unreviewed_rows_that_no_parcel_uses_stop_nothing(country: Any, square: Callable[..., object]) -> None:
+    country.crops = country.crops.replace("3301010400,,,,", "3301010400,,,unreviewed,")
+    parcels, ledger = country.harmonise(country.declare([{"CULTIU": "BLAT TOU", "geometry": square(0, 0)}]))
+    assert (len(parcels), ledger) == (1, [])

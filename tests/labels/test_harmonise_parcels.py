@@ -181,7 +181,7 @@ def test_unknown_codes_above_the_tolerance_stop_the_build(country: Any, square: 
 
 
 def test_a_row_that_says_998_is_counted_but_not_unknown(country: Any, square: Square) -> None:
-    country.crops += "ZZZ,Culture inconnue,Unknown,998,,,,\n"
+    country.crops += "ZZZ,Culture inconnue,Unknown,998,,,,,\n"
     rows = [{"ID": "1", "CULTIU": "ZZZ", "geometry": square(0, 0)}]
     parcels, ledger = country.harmonise(country.declare(rows), max_unknown_share=0.0)
     assert parcels["class_code"].tolist() == [998]
@@ -272,8 +272,62 @@ def test_year_without_edition_and_crs_in_degrees(country: Any, square: Square) -
     with pytest.raises(ConfigError, match=r"no edition for 2031; there are \[2020\]"):
         country.harmonise(declared, year=2031)
     country.edition["crs"] = "EPSG:4326"
-    with pytest.raises(ConfigError, match="is in degrees; expected one in m"):
+    with pytest.raises(ConfigError, match=r"2020: crs EPSG:4326 is in degrees; expected metric_crs, one in m"):
         country.harmonise(declared)
+    country.edition |= {"crs": "EPSG:32631", "metric_crs": "EPSG:2154"}
+    with pytest.raises(ConfigError, match=r"metric_crs EPSG:2154 beside crs EPSG:32631, which is in m"):
+        country.harmonise(declared)
+
+
+def test_declaration_in_degrees_is_transformed_and_measured_in_m(country: Any, square: Square) -> None:
+    frame = gpd.GeoSeries([square(0, 0)], crs="EPSG:32631").to_crs("EPSG:4326")
+    declared = country.declare([{"ID": "1", "CULTIU": "ORDI", "HA": 1.0, "geometry": frame[0]}], crs="EPSG:4326")
+    country.edition |= {"crs": "EPSG:4326", "metric_crs": "EPSG:32631"}
+    parcels, ledger = country.harmonise(declared)
+    assert (parcels.crs.to_epsg(), ledger) == (32631, [])
+    assert parcels["metrics:area"].iloc[0] == pytest.approx(10_000, abs=0.01)
+
+
+def test_rows_that_filters_leave_out_are_counted_by_value(country: Any, square: Square) -> None:
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "KIND": "field", "geometry": square(n, 0)} for n in range(2)]
+    rows += [{"ID": f"d{n}", "CULTIU": "ditch", "KIND": "ditch", "geometry": square(n, 1)} for n in range(3)]
+    country.edition["filters"] = {"kind": ["field"]}
+    declared = country.declare(rows)
+    parcels, ledger = country.harmonise(declared, max_unknown_share=0.0)
+    assert parcels["id"].tolist() == ["0", "1"]
+    assert [(row.unit, row.action, row.evidence) for row in ledger] == [
+        ("KIND: ditch", "filtered", "3 rows left out by filters of source.yaml")
+    ]
+    country.edition["filters"] = {"kind": ["hedge"]}
+    with pytest.raises(DeclarationError, match="has no parcels; filters leave out all 5 rows"):
+        country.harmonise(declared)
+
+
+def test_code_is_the_group_of_code_pattern(country: Any, square: Square) -> None:
+    country.edition["code_pattern"] = r"#(\w+)$"
+    rows = [{"ID": str(n), "CULTIU": text, "geometry": square(n, 0)} for n, text in enumerate(["list#ORDI", "ORDI"])]
+    parcels, _ = country.harmonise(country.declare(rows), max_unknown_share=0.0)
+    assert parcels["crop:code"].tolist() == ["ORDI", "ORDI"]
+
+
+def test_pages_of_a_service_are_one_declaration(country: Any, square: Square) -> None:
+    pages = [
+        country.declare([{"ID": str(n), "CULTIU": "ORDI", "geometry": square(n, 0)}], name=f"page_{n}.gpkg")
+        for n in range(3)
+    ]
+    country.edition["layer"] = "dun"
+    parcels, _ = country.harmonise(*pages)
+    assert parcels["id"].tolist() == ["0", "1", "2"]
+
+
+def test_geoparquet_is_read_like_a_geopackage(country: Any, square: Square, tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
+    frame.to_parquet(tmp_path / "dun.parquet")
+    parcels, ledger = country.harmonise(tmp_path / "dun.parquet")
+    assert (parcels["id"].tolist(), ledger) == (["1"], [])
+    frame.drop(columns="geometry").to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(DeclarationError, match=r"table\.parquet has no GeoParquet metadata"):
+        country.harmonise(tmp_path / "table.parquet")
 
 
 def test_class_outside_the_taxonomy(country: Any, square: Square) -> None:
@@ -324,6 +378,7 @@ def test_real_declarations_harmonise(
         country=cc,
         year=year,
         max_unknown_share=0.0,
+        allow_unreviewed=False,
     )
     table = gpd.read_parquet(tmp_path / "parcels.parquet")
     assert len(table) == parcels

@@ -69,6 +69,7 @@ def write_scene(
         "scene": path.stem, "collection": "s2_l1c", "tile": tile, "platform": platform, "level": "L1C",
         "relative_orbit": 51, "orbit_direction": "DESCENDING", "sensing_time": sensing, "products": f"P_{path.stem}",
         "processing_baselines": "02.07", "generated": sensing, "offset_applied": "0", "provider": "simulated",
+        "source": "Contains modified Copernicus Sentinel data 2019",
         "cloud_cover": 1.5, "sun_zenith": 40.25, "sun_azimuth": 150.5, "view_zenith": 5.0, "view_azimuth": 100.0,
     }  # fmt: skip
     root |= {f"clamped_{band.name}": 0 for band in S2_BANDS} | attributes

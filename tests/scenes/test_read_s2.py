@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import netCDF4
@@ -21,7 +22,7 @@ from cropstack.bands import FLAGS, S2_BANDS, bands_at
 from cropstack.errors import CorruptFile, GridMismatch, MissingBand, OffsetError, ProductError
 from cropstack.files import read_attributes, write_json
 from cropstack.grid import PATCH_PX, tile_geobox
-from cropstack.scenes.read_s2 import offset_text, read_s2, weighted_cloud
+from cropstack.scenes.read_s2 import offset_text, read_s2, source_text, weighted_cloud
 
 SCENE = "S2A_20190412T105031_R051_T31TCG"
 SIZE_PX = 732
@@ -96,6 +97,14 @@ def test_root_attributes_tell_where_the_scene_comes_from(
     assert (found["cloud_cover"], found["sun_zenith"], found["sun_azimuth"]) == (4.25, 35.5, 152.25)
     assert (found["view_zenith"], found["view_azimuth"]) == (13.0, 0.0)  # azimuths 354° to 6°
     assert found["source"] == "Contains modified Copernicus Sentinel data 2019"
+
+
+def test_simulated_scene_says_that_nobody_observed_it() -> None:
+    def sources(provider: str) -> list[Any]:
+        return [SimpleNamespace(fetched={"provider": provider})]
+
+    assert source_text(sources("simulated"), 2019) == "Simulated Sentinel-2 data 2019, no real observation"
+    assert source_text(sources("folder"), 2019) == "Contains modified Copernicus Sentinel data 2019"
 
 
 def test_layout_of_the_scene_file(copy_of: Callable[[str], Path], build: Callable[..., Path]) -> None:

@@ -172,7 +172,7 @@ def test_names_inside_the_archives_are_those_of_the_real_ones(dun_2020, rpg_2019
 def test_native_codes_mean_their_class_in_the_countries_tables(root):
     for country, table in (("fr", FR), ("es_ct", ES_CT_2019), ("es_ct", ES_CT_2020)):
         path = root / f"taxonomy/countries/{country}/crops.csv"
-        columns = ["code", "name", "name_en", "class_code", "hcat", "valid_from", "valid_to", "note"]
+        columns = ["code", "name", "name_en", "class_code", "hcat", "valid_from", "valid_to", "review", "note"]
         meaning = {row["code"]: row["class_code"] for row in read_table(path, columns)}
         for class_code, crops in table.items():
             assert {meaning.get(crop.code) for crop in crops} == {str(class_code)}
@@ -301,6 +301,7 @@ def test_the_ledger_of_labels_shows_every_fault_count_by_count(root, tmp_path, d
             country=country,
             year=year,
             max_unknown_share=0.05,
+            allow_unreviewed=False,
         )
         found = Counter((row.reason, row.unit) for row in read_ledger(ledger))
         expected = Counter((row["expected"], row["unit"]) for row in declared.truth if row["expected"] != "none")

@@ -70,10 +70,11 @@ class Tree:
         words = (word for command in _commands() for word in command if word.startswith(scripts))
         return {word.rsplit(".", 2)[1] for word in words}
 
-    def kill_while(self, step: str, who: str, where: str, *arguments: str) -> list[str]:
+    def kill_while(self, step: str, who: str, where: str, *arguments: str, after: str = "") -> list[str]:
         """Start Snakemake and kill it, `who`: "main" alone or its "group", while `step` writes below `where`.
 
-        Returns what lay half-written there. Fails when the step outlives its Snakemake.
+        Not before the file `after` is there. Returns what lay half-written below `where`. Fails when the step outlives
+        its Snakemake.
         """
         process = subprocess.Popen(
             self.command(*arguments),
@@ -83,6 +84,7 @@ class Tree:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        wait_until(lambda: process.poll() is not None or (self.folder / after).exists())
         wait_until(lambda: process.poll() is not None or self.is_stopped_in(process.pid, step, where))
         assert process.poll() is None, f"Snakemake ended before {step} was seen writing below {where}"
         found = self.half_written(where)
@@ -250,6 +252,7 @@ SMALL = {
     "areas": {"es_ct": {"tiles": ["31TCG"], "years": [2019]}},
     "tile_size_px": 732,
     "simulation": {"acquisitions": 4},
+    "training": {"pad": {"max_epochs": 2, "max_samples": 6, "max_batch_size": 3}, "oad": {"max_samples": 60}},
 }
 
 

@@ -6,8 +6,22 @@ import pytest
 
 from .conftest import Tree
 
-AFTER_SCENES = {"write_sen4agrinet", "write_sen4agrinet_coco", "check_layout", "write_index"}
-AFTER_LABELS = {"assign_splits", *AFTER_SCENES}
+PATCHES = {"write_sen4agrinet", "write_sen4agrinet_coco", "check_layout"}
+SAMPLES = {"aggregate_parcels", "composite_parcels", "composite_patches"}
+TABLES = {"write_sen4agrinet_parcels", "write_sen4agrinet_months"}
+AFTER_SCENES = {*PATCHES, *SAMPLES, *TABLES, "train_models"}
+AFTER_SPLITS = {
+    "assign_parcel_splits", "write_sen4agrinet_coco", "write_sen4agrinet_months", "train_models", "check_layout",
+}  # fmt: skip
+AFTER_LABELS = {"assign_splits", "weigh_parcels", "select_classes", *AFTER_SPLITS, *AFTER_SCENES}
+
+DECLARATIONS = "archive/simulated/declarations/es_ct/2019/Cultius_DUN2019_SHP.zip"
+
+
+def planned_by(tree: Tree, *arguments: str) -> dict[str, str]:
+    """What a dry-run would run and why, without "all" and the pages, which show everything."""
+    pages = {file.stem for file in (tree.folder / "src/cropstack/report").glob("*.py")}
+    return {rule: why for rule, why in tree.planned(*arguments).items() if rule not in {*pages, "all"}}
 
 
 # --- what reruns --------------------------------------------------------------------------------------
@@ -19,8 +33,8 @@ def test_a_second_run_finds_nothing_to_do(built: Tree) -> None:
 
 def test_a_changed_mapping_reruns_labels_and_what_follows_but_no_scene(built: Tree) -> None:
     with built.edited("taxonomy/countries/es_ct/crops.csv", ",110,", ",150,"):
-        planned = built.planned()
-    assert set(planned) == {"all", "harmonise_parcels", "assign_tiles", "rasterise_labels", *AFTER_LABELS}
+        planned = planned_by(built)
+    assert set(planned) == {"harmonise_parcels", "assign_tiles", "rasterise_labels", *AFTER_LABELS}
     assert planned["harmonise_parcels"] == "updated input files:"
 
 
@@ -38,7 +52,7 @@ def test_comments_and_docstrings_rerun_nothing(built: Tree) -> None:
     [
         (
             "src/cropstack/layouts/check_layout.py", "PROBLEMS_SHOWN = 10", "PROBLEMS_SHOWN = 11",
-            {"check_layout"}, {"write_index"},
+            {"check_layout"}, set(),
         ),
         (
             "src/cropstack/scenes/mosaic.py", "STRIP_ROWS = 366", "STRIP_ROWS = 183",
@@ -46,7 +60,15 @@ def test_comments_and_docstrings_rerun_nothing(built: Tree) -> None:
         ),
         (
             "src/cropstack/splits/strata.py", "import", "LEAST = 1\nimport",
-            {"assign_splits"}, {"write_sen4agrinet_coco", "check_layout", "write_index"},
+            {"assign_splits"}, AFTER_SPLITS,
+        ),
+        (
+            "src/cropstack/samples/moments.py", "MIN_PIXELS_OF_SKEWNESS = 3", "MIN_PIXELS_OF_SKEWNESS = 4",
+            {"aggregate_parcels"}, {"composite_parcels", "train_models", *TABLES},
+        ),
+        (
+            "src/cropstack/models/tempcnn.py", "HIDDEN = 512", "HIDDEN = 256",
+            {"train_models"}, set(),
         ),
     ],
 )  # fmt: skip
@@ -58,14 +80,25 @@ def test_a_changed_constant_reruns_exactly_its_steps(
     Constants before the choice of products would do so too, but a dry-run ends at that checkpoint.
     """
     with built.edited(file, old, new):
-        planned = built.planned()
+        planned = planned_by(built)
     assert {rule for rule, reason in planned.items() if "params have changed" in reason} == steps
-    assert set(planned) == steps | following | {"all"}
+    assert set(planned) == steps | following
 
 
 def test_a_new_seed_of_the_splits_reruns_no_pixel(built: Tree) -> None:
-    planned = built.planned("--config", "seed=17")
-    assert set(planned) == {"all", "assign_splits", "write_sen4agrinet_coco", "check_layout", "write_index"}
+    assert set(planned_by(built, "--config", "seed=17")) == {"assign_splits", *AFTER_SPLITS}
+
+
+def test_fewer_epochs_train_anew_and_do_nothing_else(built: Tree) -> None:
+    with built.edited("config.yaml", "max_epochs: 2", "max_epochs: 1"):
+        assert set(planned_by(built)) == {"train_models"}
+
+
+def test_without_experiments_there_is_nothing_to_train(built: Tree) -> None:
+    every = ["scenario1_unet", "scenario1_tempcnn", "scenario1_ndvi_neighbour"]
+    with built.edited("config.yaml", "training:\n", f"training:\n  leave_out: {every}\n"):
+        assert "train_models" not in built.build("experiments")
+        assert planned_by(built) == {}
 
 
 def test_an_unknown_key_of_the_configuration_names_the_nearest(built: Tree) -> None:
@@ -86,13 +119,16 @@ def test_two_builds_from_scratch_are_equal_byte_for_byte(built: Tree, fresh: Tre
 
 
 def test_a_build_killed_while_it_simulates_resumes_to_the_same_bytes(built: Tree, fresh: Tree) -> None:
-    """Main alone, then the whole group, in one build."""
+    """Main alone, then the whole group, in one build; all that follows from the archive would be equal too."""
     for who in ("main", "group"):
         assert fresh.kill_while("simulate_products", who, "archive/simulated")
         assert not (fresh.folder / "archive/simulated/31TCG_2019.json").exists()
         fresh.build("--unlock")
-    fresh.build()
-    assert_equal(fresh, built)
+    fresh.build("archive/simulated/31TCG_2019.json", DECLARATIONS)
+    assert fresh.half_written() == []
+    simulated = fresh.digests()
+    assert sum(path.endswith(".jp2") for path in simulated) > 50
+    assert simulated.items() <= built.digests().items()
 
 
 @pytest.mark.parametrize("who", ["main", "group"])
@@ -116,6 +152,22 @@ def test_a_build_killed_while_it_writes_patches_resumes_to_the_same_bytes(built:
     assert not patches.exists()
     copy.build("--unlock")
     copy.build(target)
+    assert_equal(copy, built)
+
+
+@pytest.mark.parametrize(("table", "name"), [("oad", "scenario1_tempcnn"), ("pad", "scenario1_unet")])
+def test_a_build_killed_while_it_trains_resumes_to_the_same_bytes(
+    built: Tree, copy: Tree, table: str, name: str
+) -> None:
+    """Killed after an epoch, it goes on from there."""
+    target, checkpoint = f"results/sen4agrinet/experiments/{table}", f"build/train/sen4agrinet_{table}/{name}.resume"
+    shutil.rmtree(copy.folder / target)
+    assert f".tmp-{table}" in copy.kill_while("train_models", "group", "results", target, after=checkpoint)
+    assert not (copy.folder / target).exists()
+    copy.build("--unlock")
+    copy.build(target)
+    log = (copy.folder / f"logs/train_models/sen4agrinet_{table}.log").read_text()
+    assert f"{name}.resume: resumed after epoch" in log
     assert_equal(copy, built)
 
 

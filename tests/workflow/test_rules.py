@@ -52,7 +52,8 @@ def test_every_rule_has_a_digest_of_its_code_a_log_of_its_name_and_an_environmen
     for name, rule in rules.items():
         assert len(rule["code"]) == 16, name
         assert [log.startswith(f"logs/{name}") for log in rule["logs"]] == [True], name
-        assert rule["conda"] == "../../envs/cropstack.yaml", name
+        environment = "train" if Path(rule["script"]).parent.name == "train" else "cropstack"
+        assert rule["conda"] == f"../../envs/{environment}.yaml", name
 
 
 def test_every_step_ends_with_its_call_and_has_a_test(root: Path) -> None:

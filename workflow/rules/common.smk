@@ -36,6 +36,7 @@ def check_config():
         recipes = {name: read_recipe(name) for name in settings["recipes"]}
         check_areas(settings)
         check_files(settings)
+        check_results(settings)
         return settings, recipes
     except CropstackError as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -91,6 +92,17 @@ def check_files(settings):
             )
 
 
+def check_results(settings):
+    """Patches of another configuration would only be found at the end, by check_layout: after hours of reading."""
+    here = {(str(year), tile) for area in settings["areas"].values() for tile in area["tiles"] for year in area["years"]}
+    for folder in sorted(Path("results").glob("*/data/*/*")):
+        if (folder.parent.name, folder.name) not in here:
+            raise ConfigError(
+                f"configuration: areas: {folder} was made by another configuration and is not in this one. "
+                "Delete build and results (archive may stay), or build in another clone."
+            )
+
+
 SETTINGS, RECIPES = check_config()
 AREAS = SETTINGS["areas"]
 SIMULATED = SETTINGS["provider"] == "simulated"
@@ -139,7 +151,11 @@ def declaration_files(wildcards):
     """The simulated files, or the user's: one is never taken for the other."""
     archive = Path("archive/simulated/declarations" if SIMULATED else "archive/declarations")
     folder = archive / wildcards.cc / wildcards.year
-    files = [folder / name for name in declaration_names(wildcards.cc, int(wildcards.year))]
+    files = [
+        file
+        for name in declaration_names(wildcards.cc, int(wildcards.year))
+        for file in (sorted(folder.glob(name)) if "*" in name and not SIMULATED else []) or [folder / name]
+    ]
     missing = [] if SIMULATED else [str(file) for file in files if not file.exists()]
     if missing:
         sys.exit(f"DeclarationError: {missing[0]} is missing. Put the file there as {wildcards.cc} published it.")

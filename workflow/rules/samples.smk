@@ -91,6 +91,7 @@ rule composite_patches:
         "../../envs/cropstack.yaml"
     log:
         "logs/composite_patches/{tile}_{year}.log",
+    priority: 1  # training waits for it
     script:
         "../../src/cropstack/samples/composite_patches.py"
 

@@ -19,11 +19,12 @@ rule train_models:
         resume="build/train/{recipe}_{table}",
         code=code_of("train.train_models"),
     conda:
-        "../../envs/cropstack.yaml"
+        "../../envs/train.yaml"
     log:
         "logs/train_models/{recipe}_{table}.log",
     threads: 1  # results are equal bit for bit only with equal threads (--set-threads train_models=8 for a real run)
     resources:
         mem_mb=8000,
+    priority: 1  # the longest job begins as soon as it can
     script:
         "../../src/cropstack/train/train_models.py"

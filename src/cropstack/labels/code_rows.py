@@ -14,7 +14,7 @@ _CODES_IN_MESSAGE = 5
 
 
 def code_rows(parcels: Parcels, matches: dict[str, Match]) -> list[LedgerRow]:
-    """One row for each code that is unknown, unmapped or was recognised only after repair."""
+    """One row for each code that is unknown, unmapped, unreviewed or was recognised only after repair."""
     rows = []
     for code, (count, area) in sorted(_totals(parcels).items()):
         size = f"{count} parcels, {area / 1e4:.2f} ha"
@@ -24,6 +24,8 @@ def code_rows(parcels: Parcels, matches: dict[str, Match]) -> list[LedgerRow]:
             continue
         if match.crop.class_code == UNKNOWN:
             rows.append(LedgerRow(code, STAGE, "repaired", "unmapped_code", f"{size}; crops.csv says 998"))
+        if match.crop.unreviewed:
+            rows.append(LedgerRow(code, STAGE, "repaired", "unreviewed_code", f"{size}; crops.csv says unreviewed"))
         if match.repair:
             rows.append(LedgerRow(code, STAGE, "repaired", match.repair, f"{size}; read as {match.crop.code}"))
     return rows

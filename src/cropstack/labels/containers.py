@@ -1,68 +1,109 @@
-"""Declaration files: what is in their archives, and which layer holds the parcels.
+"""Declaration files: what is in their archives, and which layers hold the parcels.
 
-Archives come from outside: a member with an absolute name, with ``..`` or that is a link is refused before anything
-is written, and everything is written into a folder of its own.
+Archives come from outside: a member with an absolute name, with ``..`` or that is a link or a device is refused before
+anything is written, as are archives that unpack to a hundred times of what an office would publish. Everything is
+written into a folder of its own.
 """
 
+import fnmatch
+import json
 import lzma
 import re
 import shutil
 import stat
+import subprocess
+import tarfile
 import tempfile
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 import py7zr
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyogrio
+import rarfile
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from cropstack.errors import DeclarationError, nearest
 
-ARCHIVES = (".zip", ".7z")
-DATASETS = (".gpkg", ".shp")
+ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+DATASETS = (".gpkg", ".shp", ".gml", ".xml", ".geojson", ".fgb", ".parquet", ".geoparquet")
+PARQUET = (".parquet", ".geoparquet")
+MAX_MEMBERS = 20_000  # ASSUME: a country in one file for each commune has fewer
+MAX_RATIO = 250  # ASSUME: GML, the wordiest, shrinks to a fiftieth
+MIN_BOMB_BYTES = 100_000_000  # below it any ratio is harmless
+_GML = (".gml", ".xml")
 _PART = re.compile(r"(?P<stem>.+\.7z)\.(?P<number>\d{3})", re.IGNORECASE)
-_BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, lzma.LZMAError, OSError, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, py7zr.exceptions.ArchiveError, rarfile.Error, tarfile.TarError, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, EOFError, OSError, ValueError),
+)
+_RAR_TOOLS = "unrar, unar, 7z or bsdtar"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One vector layer: a file that GDAL opens, and the layer's name in it. `origin` is for messages."""
+    """One vector layer: a file, and the layer's name in it. `origin` is for messages."""
 
     path: Path
     name: str
     origin: str
 
 
+@dataclass(frozen=True)
+class Member:
+    """What an archive says of one of its files; `is_plain` is false for links and devices."""
+
+    name: str
+    size: int
+    is_plain: bool
+
+
+# --- files and archives -----------------------------------------------------------------------------------
+
+
 @contextmanager
 def open_declarations(files: list[Path]) -> Iterator[list[Path]]:
-    """Yield the vector files (.gpkg, .shp) of declarations, archives unpacked into a temporary folder.
+    """Yield the vector files (`DATASETS`) of declarations, archives unpacked into a temporary folder.
+
+    An archive without a vector file may hold archives with some: one level is unpacked.
 
     Parameters
     ----------
-    files : .zip, .7z, the parts .7z.001, .7z.002 ... of one, .gpkg or .shp.
+    files : archives (`ARCHIVES`, the parts .7z.001, .7z.002 ... of one) or vector files; `.xml` where it is GML.
 
     Raises
     ------
     DeclarationError : a file or a part of an archive is missing, broken or encrypted, a member would be written
-        outside its folder, nothing in it is a vector file.
+        outside its folder, it unpacks to too much, nothing in it is a vector file, no program reads its kind.
     """
     found: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="cropstack-") as scratch:
         for number, group in enumerate(_by_archive(files)):
             for file in group:
                 _check_exists(file)
-            if group[0].suffix.lower() in DATASETS:
-                found.append(group[0])
-                continue
             folder = Path(scratch) / str(number)
             folder.mkdir()
-            _unpack(group, folder)
+            if group[0].suffix.lower() in DATASETS:
+                found.append(_in_place(group[0], folder))
+                continue
+            _unpack(group, folder, origin=str(group[0]))
             found += _datasets_in(folder, group[0])
         yield found
+
+
+def _in_place(file: Path, folder: Path) -> Path:
+    """A vector file where it is; GML through a link elsewhere, since GDAL writes what it found out beside it."""
+    if file.suffix.lower() not in _GML:
+        return file
+    link = folder / file.name
+    link.symlink_to(file.resolve())
+    return link
 
 
 def _check_exists(file: Path) -> None:
@@ -89,40 +130,84 @@ def _by_archive(files: list[Path]) -> list[list[Path]]:
     return list(groups.values())
 
 
-def _unpack(group: list[Path], folder: Path) -> None:
-    name = _PART.fullmatch(group[0].name)
-    suffix = Path(name["stem"] if name else group[0].name).suffix.lower()
+def _archive_suffix(name: str) -> str | None:
+    return next((suffix for suffix in ARCHIVES if name.lower().endswith(suffix)), None)
+
+
+def _unpack(group: list[Path], folder: Path, *, origin: str) -> None:
+    """Unpack an archive, in one file or in parts; `origin` names it in messages."""
+    part = _PART.fullmatch(group[0].name)
+    suffix = _archive_suffix(part["stem"] if part else group[0].name)
+    if suffix is None:
+        raise DeclarationError(f"{origin}: expected one of {', '.join(ARCHIVES + DATASETS)}")
     try:
         if suffix == ".zip":
-            _unpack_zip(group[0], folder)
+            _unpack_zip(group[0], folder, origin)
         elif suffix == ".7z":
-            _unpack_7z(group, folder)
+            _unpack_7z(group, folder, origin)
+        elif suffix == ".rar":
+            _unpack_rar(group[0], folder, origin)
         else:
-            raise DeclarationError(f"{group[0]}: expected one of {', '.join(ARCHIVES + DATASETS)}")
-    except (*_BROKEN, py7zr.exceptions.ArchiveError) as error:
-        parts = f" or a part after {group[-1].name} is missing: list all parts in source.yaml" if name else ""
+            _unpack_tar(group[0], folder, origin)
+    except rarfile.RarCannotExec as error:
         raise DeclarationError(
-            f"{group[0]}: not readable as a {suffix[1:]} archive ({str(error) or type(error).__name__}). "
+            f"{origin}: rar archives need one of the programs {_RAR_TOOLS}, and none is installed. Install one "
+            "(Debian: libarchive-tools has bsdtar), or unpack the archive and list its vector file in source.yaml."
+        ) from error
+    except _BROKEN as error:
+        parts = f" or a part after {group[-1].name} is missing: list all parts in source.yaml" if part else ""
+        raise DeclarationError(
+            f"{origin}: not readable as a {suffix[1:]} archive ({str(error) or type(error).__name__}). "
             f"It is truncated, encrypted or no archive{parts}. Fetch it again."
         ) from error
 
 
-def _unpack_zip(file: Path, folder: Path) -> None:
+def _unpack_zip(file: Path, folder: Path, origin: str) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        for member in members:
-            _check_member(file, member.filename, is_link=stat.S_ISLNK(member.external_attr >> 16))
-        _check_room(file, sum(member.file_size for member in members), folder)
+        listed = (Member(m.filename, m.file_size, not stat.S_ISLNK(m.external_attr >> 16)) for m in members)
+        _check_members(listed, file.stat().st_size, folder, origin)
         archive.extractall(folder)
 
 
-def _unpack_7z(group: list[Path], folder: Path) -> None:
+def _unpack_7z(group: list[Path], folder: Path, origin: str) -> None:
     with _joined(group) as stream, py7zr.SevenZipFile(stream) as archive:
         members = archive.files
-        for member in members:
-            _check_member(group[0], member.filename, is_link=member.is_symlink or member.is_junction)
-        _check_room(group[0], sum(member.uncompressed or 0 for member in members), folder)
+        listed = (Member(m.filename, m.uncompressed or 0, not (m.is_symlink or m.is_junction)) for m in members)
+        _check_members(listed, sum(part.stat().st_size for part in group), folder, origin)
         archive.extractall(folder)
+
+
+def _unpack_rar(file: Path, folder: Path, origin: str) -> None:
+    with rarfile.RarFile(file) as archive:
+        members = archive.infolist()
+        if archive.needs_password():
+            raise RuntimeError("it is encrypted")
+        listed = (Member(m.filename, m.file_size or 0, m.is_file() or m.is_dir()) for m in members)
+        _check_members(listed, file.stat().st_size, folder, origin)
+        if bsdtar := shutil.which("bsdtar"):  # rarfile 4.5 calls it with arguments that it does not take
+            _run([bsdtar, "-x", "-f", str(file.resolve()), "-C", str(folder)])
+            return
+        rarfile.tool_setup()
+        for member in members:
+            if member.is_file():
+                target = folder / member.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, open(target, "wb") as sink:
+                    shutil.copyfileobj(source, sink, 1 << 22)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise OSError(done.stderr.strip())
+
+
+def _unpack_tar(file: Path, folder: Path, origin: str) -> None:
+    with tarfile.open(file) as archive:
+        listed = (Member(m.name, m.size, m.isfile() or m.isdir()) for m in archive)
+        _check_members(listed, file.stat().st_size, folder, origin)
+        archive.extractall(folder, filter="data")
 
 
 @contextmanager
@@ -140,54 +225,91 @@ def _joined(group: list[Path]) -> Iterator[IO[bytes]]:
         yield whole
 
 
-def _check_member(file: Path, name: str, *, is_link: bool) -> None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name)
-    if outside or is_link:
-        what = "would be written outside its folder" if outside else "is a link"
-        raise DeclarationError(f'{file}: the member "{name}" {what}. No publisher does that; do not trust this file.')
-
-
-def _check_room(file: Path, size: int, folder: Path) -> None:
+def _check_members(members: Iterable[Member], archive_bytes: int, folder: Path, origin: str) -> None:
+    """Refuse what no publisher does. The members are counted as they are listed: a tar lists them as it unpacks."""
+    size = 0
+    limit = max(MAX_RATIO * archive_bytes, MIN_BOMB_BYTES)
+    for number, member in enumerate(members, start=1):
+        _check_member(origin, member)
+        size += member.size
+        if number > MAX_MEMBERS or size > limit:
+            what = f"more than {MAX_MEMBERS} files" if number > MAX_MEMBERS else f"over {size / 1e6:.0f} MB"
+            raise DeclarationError(
+                f"{origin}: unpacks to {what} from {archive_bytes / 1e6:.3f} MB (limits: {MAX_MEMBERS} files, "
+                f"{MAX_RATIO} times its size). No declaration does; do not trust this file. If you do, unpack it and "
+                "list its vector file in source.yaml."
+            )
     free = shutil.disk_usage(folder).free
     if size > free:
         raise DeclarationError(
-            f"{file}: unpacks to {size / 1e6:.0f} MB, but {folder.parent} has {free / 1e6:.0f} MB free. "
+            f"{origin}: unpacks to {size / 1e6:.0f} MB, but {folder.parent} has {free / 1e6:.0f} MB free. "
             "Make room or set TMPDIR to another disk."
         )
 
 
+def _check_member(origin: str, member: Member) -> None:
+    path = PurePosixPath(member.name.replace("\\", "/"))
+    outside = path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.name)
+    if outside or not member.is_plain:
+        what = "would be written outside its folder" if outside else "is a link or a device"
+        raise DeclarationError(
+            f'{origin}: the member "{member.name}" {what}. No publisher does that; do not trust this file.'
+        )
+
+
 def _datasets_in(folder: Path, archive: Path) -> list[Path]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in files if path.suffix.lower() in DATASETS]
+    """Vector files of an unpacked archive, those of archives in it where it has none itself."""
+    found = _vector_files(folder)
     if not found:
-        inside = ", ".join(path.name for path in files[:5]) or "nothing"
-        raise DeclarationError(f"{archive}: no vector file ({', '.join(DATASETS)}) in it, but {inside}")
+        for inner in [path for path in _files(folder) if _archive_suffix(path.name)]:
+            inside = Path(tempfile.mkdtemp(dir=folder))
+            _unpack([inner], inside, origin=f"{archive}: {inner.relative_to(folder)}")
+            inner.unlink()
+            found += _vector_files(inside)
+    if not found:
+        inside_names = ", ".join(path.name for path in _files(folder)[:5]) or "nothing"
+        raise DeclarationError(
+            f"{archive}: no vector file ({', '.join(DATASETS)}) in it nor in an archive in it, but {inside_names}"
+        )
     return found
 
 
-def find_layer(datasets: list[Path], layer: str | None, *, origin: str) -> Layer:
-    """The layer with the parcels.
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _vector_files(folder: Path) -> list[Path]:
+    """Metadata come as XML too: of those only GML counts."""
+    found = [path for path in _files(folder) if path.suffix.lower() in DATASETS]
+    return [path for path in found if path.suffix.lower() != ".xml" or _is_gml(path)]
+
+
+def _is_gml(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return b"FeatureCollection" in file.read(4096)
+
+
+# --- layers -----------------------------------------------------------------------------------------------
+
+
+def find_layers(datasets: list[Path], layer: str | None, *, origin: str) -> list[Layer]:
+    """The layers with the parcels, in the order of their files; more than one are parts of one declaration.
 
     Parameters
     ----------
     datasets : vector files; `origin` names the declaration in messages.
-    layer : name of the layer or of its file without suffix, in any case; None takes the only layer with geometry.
+    layer : name of the layer or of its file without suffix, in any case; ``*`` stands for any text. Layers of one name
+        in several files are pages of one. None takes the only layer with geometry.
 
     Raises
     ------
-    DeclarationError : no such layer, or more than one.
+    DeclarationError : no such layer, or more than one that no name ties together.
     """
-    spatial = [
-        Layer(path, str(name), origin) for path in datasets for name, kind in _layers(path, origin) if kind is not None
-    ]
-    if layer is None:
-        chosen = spatial
-    else:
-        chosen = [one for one in spatial if layer.casefold() in (one.name.casefold(), one.path.stem.casefold())]
-    if len(chosen) == 1:
-        return chosen[0]
+    spatial = [Layer(path, name, origin) for path in datasets for name in _spatial_layers(path, origin)]
+    chosen = spatial if layer is None else [one for one in spatial if _is_called(one, layer.casefold())]
     names = sorted({one.name for one in spatial})
+    if len(chosen) == 1 or (chosen and layer is not None):
+        return chosen
     wanted = f'layer "{layer}"' if layer else "one layer with geometry"
     raise DeclarationError(
         f"{origin}: expected {wanted}, found {len(chosen)}; layers with geometry: {', '.join(names) or 'none'}"
@@ -195,13 +317,63 @@ def find_layer(datasets: list[Path], layer: str | None, *, origin: str) -> Layer
     )
 
 
-def _layers(path: Path, origin: str) -> list[tuple[str, str | None]]:
+def _is_called(layer: Layer, wanted: str) -> bool:
+    names = (layer.name.casefold(), layer.path.stem.casefold())
+    if "*" in wanted:
+        return any(fnmatch.fnmatchcase(name, wanted.replace("[", "[[]")) for name in names)
+    return wanted in names
+
+
+def _spatial_layers(path: Path, origin: str) -> list[str]:
+    if path.suffix.lower() in PARQUET:
+        read_geo_metadata(path, origin)
+        return [path.stem]
     try:
-        return [(name, kind) for name, kind in pyogrio.list_layers(path)]
+        with gdal_for(path):
+            return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
     except (DataSourceError, DataLayerError) as error:
         raise DeclarationError(
             f"{origin}: GDAL cannot open {path.name} ({without_folder(error, path)}). Fetch the file again."
         ) from error
+
+
+def read_geo_metadata(path: Path, origin: str) -> dict[str, object]:
+    """GeoParquet metadata of the primary geometry column, and its name as ``name``.
+
+    Raises
+    ------
+    DeclarationError : no Parquet, no GeoParquet, or geometries in another encoding than WKB.
+    """
+    try:
+        metadata = (pq.read_schema(path).metadata or {}).get(b"geo")
+        geo = json.loads(metadata) if metadata else None
+        column = None if geo is None else geo["columns"][geo["primary_column"]] | {"name": geo["primary_column"]}
+    except (pa.ArrowInvalid, OSError, ValueError, KeyError, TypeError) as error:
+        raise DeclarationError(
+            f"{origin}: {path.name} is not readable as Parquet ({error}). Fetch it again."
+        ) from error
+    if column is None or column.get("encoding") != "WKB":
+        found = "no GeoParquet metadata" if column is None else f"geometries encoded as {column.get('encoding')}"
+        raise DeclarationError(f"{origin}: {path.name} has {found}; expected GeoParquet with WKB. Convert it.")
+    return column
+
+
+@contextmanager
+def gdal_for(path: Path) -> Iterator[None]:
+    """Settings for one file: attributes of GML elements, such as titles of INSPIRE land uses, become columns."""
+    if path.suffix.lower() not in _GML:
+        yield
+        return
+    before = pyogrio.get_gdal_config_option("GML_ATTRIBUTES_TO_OGR_FIELDS")
+    pyogrio.set_gdal_config_options({"GML_ATTRIBUTES_TO_OGR_FIELDS": "YES"})
+    try:
+        with (
+            warnings.catch_warnings()
+        ):  # of two elements of one name GDAL takes the first; columns are named in source.yaml
+            warnings.filterwarnings("ignore", message="Field with same name")
+            yield
+    finally:
+        pyogrio.set_gdal_config_options({"GML_ATTRIBUTES_TO_OGR_FIELDS": before})
 
 
 def without_folder(error: Exception, path: Path) -> str:

@@ -6,28 +6,35 @@ wrong table, without accents. A damaged name takes a row only where it can mean 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cropstack.errors import ConfigError, nearest
 from cropstack.legend import CropClass, read_table
 
-COLUMNS = ["code", "name", "name_en", "class_code", "hcat", "valid_from", "valid_to", "note"]
+COLUMNS = ["code", "name", "name_en", "class_code", "hcat", "valid_from", "valid_to", "review", "note"]
 EXCLUDE = "exclude"
+UNREVIEWED = "unreviewed"
+CODES_IN_MESSAGE = 5
 _HCAT = re.compile(r"3[0-9]{9}")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A row of crops.csv. `class_code` is None for what is no crop and left out of the parcels."""
+    """A row of crops.csv.
+
+    `class_code` is None for what is no crop and left out of the parcels; `unreviewed` rows are suggestions that nobody
+    has checked.
+    """
 
     code: str
     name: str
     name_en: str
     class_code: int | None
     hcat: str | None
+    unreviewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,14 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
 
     Raises
     ------
-    ConfigError : a class outside the taxonomy, a code twice in a year, a year or HCAT code that is none.
+    ConfigError : a class outside the taxonomy, a code twice in a year, a year or HCAT code that is none, a review
+        that is neither empty nor ``unreviewed``.
     """
     crops: dict[str, Crop] = {}
     for number, row in enumerate(read_table(path, COLUMNS), start=2):
         where = f"{path}: line {number}, code '{row['code']}'"
-        crop = Crop(row["code"], row["name"], row["name_en"], _class_of(where, row, classes), _hcat_of(where, row))
-        if not _year(where, row, "valid_from", year) <= year <= _year(where, row, "valid_to", year):
+        crop, first, last = check_row(where, row, classes)
+        if not (first or year) <= year <= (last or year):
             continue
         key = normalise(row["code"])
         if not key:
@@ -63,6 +71,13 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
             raise ConfigError(f"{where} stands twice for {year}. Keep one, or part them by valid_from and valid_to.")
         crops[key] = crop
     return crops
+
+
+def check_row(where: str, row: dict[str, str], classes: dict[int, CropClass]) -> tuple[Crop, int | None, int | None]:
+    """The crop of a row, and the first and last year in which it holds. `where` begins the messages of errors."""
+    meaning = _class_of(where, row, classes), _hcat_of(where, row), _is_unreviewed(where, row)
+    crop = Crop(row["code"], row["name"], row["name_en"], *meaning)
+    return crop, _year(where, row, "valid_from"), _year(where, row, "valid_to")
 
 
 def _class_of(where: str, row: dict[str, str], classes: dict[int, CropClass]) -> int | None:
@@ -83,11 +98,40 @@ def _hcat_of(where: str, row: dict[str, str]) -> str | None:
     return row["hcat"] or None
 
 
-def _year(where: str, row: dict[str, str], column: str, default: int) -> int:
+def _is_unreviewed(where: str, row: dict[str, str]) -> bool:
+    if row["review"] not in ("", UNREVIEWED):
+        raise ConfigError(f"{where}: review '{row['review']}' is unknown; expected nothing or '{UNREVIEWED}'")
+    return row["review"] == UNREVIEWED
+
+
+def check_reviewed(count: Mapping[str, int], matches: Mapping[str, Match], crops: Path) -> None:
+    """Refuse declared codes whose row is a suggestion that nobody has checked.
+
+    Parameters
+    ----------
+    count : parcels by declared code; matches : rows by declared code; crops : names the table in messages.
+
+    Raises
+    ------
+    ConfigError : with the codes that most parcels have.
+    """
+    found = {code: number for code, number in count.items() if code in matches and matches[code].crop.unreviewed}
+    if not found:
+        return
+    largest = sorted(found, key=lambda code: (-found[code], code))[:CODES_IN_MESSAGE]
+    codes = ", ".join(f"'{code}' ({found[code]} parcels)" for code in largest)
+    more = f" and {len(found) - len(largest)} more" if len(found) > len(largest) else ""
+    raise ConfigError(
+        f"{crops}: {len(found)} codes of {sum(found.values())} parcels are marked '{UNREVIEWED}': {codes}{more}. Check "
+        "their class_code, clear the column review, and run again; or set allow_unreviewed: true in the configuration."
+    )
+
+
+def _year(where: str, row: dict[str, str], column: str) -> int | None:
     text = row[column]
     if text and not re.fullmatch(r"[12][0-9]{3}", text):
         raise ConfigError(f"{where}: {column} '{text}' is no year")
-    return int(text) if text else default
+    return int(text) if text else None
 
 
 def match_codes(codes: Iterable[str], crops: dict[str, Crop], *, name_width: int | None) -> dict[str, Match]:
@@ -113,20 +157,20 @@ def match_codes(codes: Iterable[str], crops: dict[str, Crop], *, name_width: int
 
 def _match(code: str, crops: dict[str, Crop], plain: dict[str, list[str]], width: int | None) -> tuple[str, str] | None:
     """Key in `crops` and kind of repair; the first way that gives exactly one row."""
-    key, decoded = normalise(code), normalise(_decoded(code))
+    key, undone = normalise(code), normalise(decoded(code))
     if key in crops:
         return key, ""
-    if decoded in crops:
-        return decoded, "mojibake"
+    if undone in crops:
+        return undone, "mojibake"
     ways = {"unaccented": plain.get(_plain(key), [])}
     if _is_damaged(key):
         ways["mojibake"] = [name for name in crops if _pattern(key).fullmatch(name)]
     if width is not None:
-        ways["truncated"] = [name for name in crops if _is_cut(_plain(decoded), name, width)]
+        ways["truncated"] = [name for name in crops if _is_cut(_plain(undone), name, width)]
     return next(((names[0], repair) for repair, names in ways.items() if len(names) == 1), None)
 
 
-def _decoded(code: str) -> str:
+def decoded(code: str) -> str:
     """Undo UTF-8 that was read as CP1252 ("ARRÃ’S"); the code itself where it was not."""
     try:
         return code.encode("cp1252").decode("utf-8")

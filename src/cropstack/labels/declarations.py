@@ -1,23 +1,47 @@
-"""Reading the parcels of a declaration as its office published it: layer, columns, CRS."""
+"""Reading the parcels of a declaration as its office published it, batch by batch: layers, columns, filters, CRS."""
 
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from cropstack.errors import DeclarationError, nearest
-from cropstack.labels.containers import Layer, without_folder
+from cropstack.errors import ConfigError, DeclarationError, nearest
+from cropstack.labels.containers import (
+    PARQUET,
+    Layer,
+    find_layers,
+    gdal_for,
+    open_declarations,
+    read_geo_metadata,
+    without_folder,
+)
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
+ROWS_AT_ONCE = 65_536
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
 _MAX_SHARE_OUTSIDE = 0.01  # ASSUME: more parcels outside the country than this mean a wrong CRS
+_UNREADABLE = (
+    DataSourceError,
+    DataLayerError,
+    UnicodeDecodeError,
+    LookupError,
+    RuntimeError,
+    OSError,
+    pa.ArrowException,
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +50,10 @@ class Declared:
 
     Attributes
     ----------
-    geometry : shapely geometries of any type, None where null, in `crs`.
+    geometry : shapely geometries of any type, None where null, in `crs`, which is in m.
     id, code, name : text without surrounding spaces, empty where null or not published.
     area_m2 : float64 declared area, NaN where none.
+    filtered : rows that `filters` of the edition leave out, by column and value; they are in no other attribute.
     """
 
     geometry: np.ndarray
@@ -37,51 +62,173 @@ class Declared:
     name: np.ndarray
     area_m2: np.ndarray
     crs: CRS
+    filtered: Counter[tuple[str, str]]
 
 
-def read_layer(layer: Layer, edition: dict[str, Any], *, bounds: list[float]) -> Declared:
-    """Read one layer.
+@dataclass(frozen=True)
+class Source:
+    """What is read of a layer: its column names by role (id, code ...), those of filters, and the CRS it is in."""
+
+    layer: Layer
+    columns: dict[str, str]
+    filters: dict[str, list[str]]
+    crs: CRS
+    encoding: str | None
+
+
+def metric_crs(edition: dict[str, Any], *, origin: str) -> CRS:
+    """The CRS in m of an edition of source.yaml: its own, or the one to transform to.
+
+    Raises
+    ------
+    ConfigError : there is none, or two.
+    """
+    declared, other = CRS.from_user_input(edition["crs"]), edition["metric_crs"]
+    if not declared.is_geographic:
+        if other is not None:
+            raise ConfigError(f"{origin}: metric_crs {other} beside crs {edition['crs']}, which is in m. Leave it out.")
+        return declared
+    if other is None or CRS.from_user_input(other).is_geographic:
+        raise ConfigError(
+            f"{origin}: crs {edition['crs']} is in degrees; expected metric_crs, one in m to which geometries are "
+            f"transformed, found {other}. Areas need it."
+        )
+    return CRS.from_user_input(other)
+
+
+def read_declared(
+    files: list[Path],
+    edition: dict[str, Any],
+    *,
+    year: int,
+    bounds: list[float],
+    crs: CRS,
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> Iterator[Declared]:
+    """Read a declaration in batches.
 
     Parameters
     ----------
-    edition : of source.yaml, validated.
+    files : as published.
+    edition : of source.yaml, validated; `crs` is its `metric_crs`.
     bounds : of the country: west, south, east, north in degrees.
 
     Raises
     ------
-    DeclarationError : no features, a column that is missing, a CRS that is missing or not the expected one,
-        parcels outside the country, ids that lost their last digits.
+    DeclarationError : unreadable files, no features, a column that is missing, a CRS that is missing or not the
+        expected one, parcels outside the country, ids that lost their last digits. What depends on all
+        rows is raised after the last batch.
     """
-    crs, columns = _check_layer(layer, edition)
-    table = _read_table(layer, edition, list(columns.values()))
-    if table.num_rows == 0:
-        raise DeclarationError(f"{layer.origin}: layer {layer.name} has no parcels. Fetch the file again.")
-    geometry = shapely.from_wkb(_geometry_of(table), on_invalid="fix")
-    check_position(geometry, crs, bounds, origin=f"{layer.origin}: layer {layer.name}")
-    text = {role: _text(table, columns.get(role), layer) for role in ("id", "code", "name")}
-    area = _numbers(table, columns.get("area"), layer) * M2.get(edition["area_unit"], np.nan)
-    return Declared(geometry, text["id"], text["code"], text["name"], area, crs)
+    name = edition["layer"] and edition["layer"].format(year=year)
+    origin = str(files[0])
+    position = Position(CRS.from_user_input(edition["crs"]), bounds)
+    count = left_out = 0
+    with open_declarations(files) as datasets:
+        layers = find_layers(datasets, name, origin=origin)
+        for source in [_check_layer(layer, edition) for layer in layers]:
+            for batch in _read_batches(source, edition, crs, rows_at_once, position):
+                count, left_out = count + len(batch.id), left_out + sum(batch.filtered.values())
+                yield batch
+    if count == 0:
+        why = f"; filters leave out all {left_out} rows" if left_out else ""
+        raise DeclarationError(f"{origin}: layer {layers[0].name} has no parcels{why}. Fetch the file again.")
+    position.check(origin=f"{origin}: layer {layers[0].name}")
 
 
-def _check_layer(layer: Layer, edition: dict[str, Any]) -> tuple[CRS, dict[str, str]]:
-    """CRS of a layer and, for each role (id, code ...) that is published, the column as the file spells it."""
-    info = pyogrio.read_info(layer.path, layer=layer.name, encoding=_encoding(layer, edition))
-    found = {str(name).casefold(): str(name) for name in info["fields"]}
-    columns = {}
-    for role, name in edition["columns"].items():
-        if name is None:
-            continue
-        if name.casefold() not in found:
-            names = ", ".join(found.values()) or "none (is its .dbf file missing?)"
-            raise DeclarationError(
-                f"{layer.origin}: layer {layer.name} has no column {name} ({role}), but {names}"
-                f"{nearest(name.casefold(), found)}. Set columns.{role} in source.yaml."
-            )
-        columns[role] = found[name.casefold()]
-    return _check_crs(layer, info["crs"], edition["crs"]), columns
+# --- position ---------------------------------------------------------------------------------------------
 
 
-def _check_crs(layer: Layer, found: str | None, expected: str) -> CRS:
+def outside(geometry: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
+    """Bool: the middle of the bounding box lies outside the country's bounds. Null and empty count as inside."""
+    return _outside(shapely.bounds(geometry), crs, bounds)
+
+
+def _outside(box: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
+    west, south, east, north = bounds
+    x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
+    longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+    inside = (west <= longitude) & (longitude <= east) & (south <= latitude) & (latitude <= north)
+    return np.asarray(~inside & ~np.isnan(x))
+
+
+class Position:
+    """Counts parcels outside their country, batch by batch."""
+
+    def __init__(self, crs: CRS, bounds: list[float]) -> None:
+        self.crs, self.bounds = crs, bounds
+        self.count = self.away = self.away_swapped = 0
+        self.box = np.array([np.inf, np.inf, -np.inf, -np.inf])
+
+    def add(self, geometry: np.ndarray) -> None:
+        """Count one batch."""
+        box = shapely.bounds(geometry)
+        self.count += len(box)
+        self.away += int(_outside(box, self.crs, self.bounds).sum())
+        self.away_swapped += int(_outside(box[:, [1, 0, 3, 2]], self.crs, self.bounds).sum())
+        self.box[:2] = np.fmin(self.box[:2], np.fmin.reduce(box[:, :2], initial=np.inf))
+        self.box[2:] = np.fmax(self.box[2:], np.fmax.reduce(box[:, 2:], initial=-np.inf))
+
+    def check(self, *, origin: str) -> None:
+        """Refuse parcels of which more than a few lie outside their country.
+
+        Raises
+        ------
+        DeclarationError : with the likely cause: degrees under a metric CRS, axes swapped, another CRS.
+        """
+        share = self.away / self.count
+        if share <= _MAX_SHARE_OUTSIDE:
+            return
+        degrees = np.abs(self.box).max() <= 360
+        if degrees and not self.crs.is_geographic:
+            cause = "These are degrees under a metric CRS: ask the publisher, or correct the CRS of the file"
+        elif self.crs.is_geographic and not degrees:
+            cause = "These are metres under a CRS in degrees: ask the publisher, or correct the CRS of the file"
+        elif self.away_swapped / self.count <= _MAX_SHARE_OUTSIDE:
+            cause = "Its axes are swapped: x holds northings, y eastings"
+        else:
+            cause = "The CRS that the file names is not the one of its coordinates, or bounds in source.yaml are wrong"
+        raise DeclarationError(
+            f"{origin}: {share:.0%} of the parcels lie outside {self.bounds} (west, south, east, north in degrees); "
+            f"their bounds are {np.round(self.box, 3).tolist()} in {self.crs.to_string()}. {cause}."
+        )
+
+
+# --- layers -----------------------------------------------------------------------------------------------
+
+
+def _check_layer(layer: Layer, edition: dict[str, Any]) -> Source:
+    """A layer that has the columns and the CRS which its edition names."""
+    encoding = edition["encoding"] if layer.path.suffix.lower() == ".shp" else None  # others say it themselves
+    fields, crs = _describe(layer, encoding)
+    found = {name.casefold(): name for name in fields}
+    columns = {role: _column(layer, found, name, role) for role, name in edition["columns"].items() if name is not None}
+    filters = {_column(layer, found, name, "filters"): values for name, values in edition["filters"].items()}
+    return Source(layer, columns, filters, _check_crs(layer, crs, edition["crs"]), encoding)
+
+
+def _column(layer: Layer, found: dict[str, str], name: str, role: str) -> str:
+    if name.casefold() in found:
+        return found[name.casefold()]
+    names = ", ".join(found.values()) or "none (is its .dbf file missing?)"
+    key = role if role == "filters" else f"columns.{role}"
+    raise DeclarationError(
+        f"{layer.origin}: layer {layer.name} has no column {name} ({role}), but {names}"
+        f"{nearest(name.casefold(), found)}. Set {key} in source.yaml."
+    )
+
+
+def _describe(layer: Layer, encoding: str | None) -> tuple[list[str], str | dict[str, Any] | None]:
+    """Names of the columns, and the CRS as the file gives it."""
+    if layer.path.suffix.lower() in PARQUET:
+        geo: dict[str, Any] = dict(read_geo_metadata(layer.path, layer.origin))
+        fields = [name for name in pq.read_schema(layer.path).names if name != geo["name"]]
+        return fields, geo.get("crs", "OGC:CRS84")  # SOURCE: GeoParquet 1.1.0, crs
+    with _named_errors(layer), gdal_for(layer.path):
+        info = pyogrio.read_info(layer.path, layer=layer.name, encoding=encoding)
+    return [str(name) for name in info["fields"]], info["crs"]
+
+
+def _check_crs(layer: Layer, found: str | dict[str, Any] | None, expected: str) -> CRS:
     if not found:
         raise DeclarationError(
             f"{layer.origin}: layer {layer.name} has no CRS; expected {expected}. Is its .prj file missing?"
@@ -98,28 +245,91 @@ def _check_crs(layer: Layer, found: str | None, expected: str) -> CRS:
     return wanted
 
 
-def _encoding(layer: Layer, edition: dict[str, Any]) -> str | None:
-    """Only shapefiles leave the encoding open; GeoPackages are UTF-8."""
-    return edition["encoding"] if layer.path.suffix.lower() == ".shp" else None
-
-
-def _read_table(layer: Layer, edition: dict[str, Any], columns: list[str]) -> pa.Table:
+@contextmanager
+def _named_errors(layer: Layer) -> Iterator[None]:
     try:
-        _, table = pyogrio.read_arrow(
-            layer.path, layer=layer.name, columns=sorted(set(columns)), encoding=_encoding(layer, edition)
-        )
-    except (DataSourceError, DataLayerError, UnicodeDecodeError, LookupError, pa.ArrowInvalid) as error:
+        yield
+    except _UNREADABLE as error:
         raise DeclarationError(
             f"{layer.origin}: layer {layer.name} cannot be read ({without_folder(error, layer.path)}). Check "
             "encoding in source.yaml, or fetch it again."
         ) from error
-    return table
 
 
-def _geometry_of(table: pa.Table) -> np.ndarray:
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+def _read_batches(
+    source: Source, edition: dict[str, Any], crs: CRS, rows_at_once: int, position: Position
+) -> Iterator[Declared]:
+    transformer = None if crs == source.crs else Transformer.from_crs(source.crs, crs, always_xy=True)
+    pattern = edition["code_pattern"] and re.compile(edition["code_pattern"])
+    for table, geometry_column in _read_tables(source, rows_at_once):
+        table, filtered = _filter(table, source)
+        geometry = shapely.from_wkb(np.asarray(table[geometry_column].to_numpy(zero_copy_only=False)), on_invalid="fix")
+        position.add(geometry)
+        if transformer is not None:
+            geometry = _to_crs(geometry, transformer)
+        text = {role: _text(table, source.columns.get(role), source.layer) for role in ("id", "code", "name")}
+        if pattern:
+            text["code"] = _codes_in(text["code"], pattern)
+        area = _numbers(table, source.columns.get("area"), source.layer) * M2.get(edition["area_unit"], np.nan)
+        yield Declared(geometry, text["id"], text["code"], text["name"], area, crs, filtered)
+
+
+def _to_crs(geometry: np.ndarray, transformer: Transformer) -> np.ndarray:
+    return shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+
+
+def _read_tables(source: Source, rows_at_once: int) -> Iterator[tuple[pa.Table, str]]:
+    """Tables of at most `rows_at_once` rows, and the name of their column with WKB."""
+    layer = source.layer
+    columns = sorted({*source.columns.values(), *source.filters})
+    with _named_errors(layer):
+        if layer.path.suffix.lower() in PARQUET:
+            name = str(read_geo_metadata(layer.path, layer.origin)["name"])
+            with pq.ParquetFile(layer.path) as file:
+                for batch in file.iter_batches(rows_at_once, columns=[*columns, name]):
+                    yield pa.Table.from_batches([batch]), name
+            return
+        with (
+            gdal_for(layer.path),
+            pyogrio.open_arrow(
+                layer.path,
+                layer=layer.name,
+                columns=columns,
+                encoding=source.encoding,
+                batch_size=rows_at_once,
+                use_pyarrow=True,
+            ) as (_, reader),
+        ):
+            for batch in reader:
+                table = pa.Table.from_batches([batch])
+                yield table, _geometry_column(table)
+
+
+def _geometry_column(table: pa.Table) -> str:
     names = [field.name for field in table.schema if (field.metadata or {}).get(b"ARROW:extension:name")]
-    column = table[names[0] if names else table.column_names[-1]]
-    return np.asarray(column.to_numpy(zero_copy_only=False), object)
+    return str(names[0] if names else table.column_names[-1])
+
+
+def _filter(table: pa.Table, source: Source) -> tuple[pa.Table, Counter[tuple[str, str]]]:
+    """Rows that have one of the values in each column of `filters`, and the count of the others."""
+    filtered: Counter[tuple[str, str]] = Counter()
+    for column, values in source.filters.items():
+        texts = _text(table, column, source.layer)
+        wanted = np.isin(texts.astype(str), values)
+        filtered.update((column, text) for text in texts[~wanted])
+        table = table.filter(pa.array(wanted))
+    return table, filtered
+
+
+def _codes_in(texts: np.ndarray, pattern: re.Pattern[str]) -> np.ndarray:
+    """The group of the pattern in each text, the whole text where it does not match."""
+    distinct, index = np.unique(texts.astype(str), return_inverse=True)
+    found = [pattern.search(text) for text in distinct]
+    codes = [match[1].strip() if match else text for match, text in zip(found, distinct.tolist(), strict=True)]
+    return np.asarray(np.array(codes, object)[index])
 
 
 def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
@@ -128,7 +338,10 @@ def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
     values = table[column]
     if pa.types.is_floating(values.type):
         values = _whole_numbers(values, column, layer)
-    texts = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(values, pa.string()), ""))
+    try:
+        texts = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(values, pa.string()), ""))
+    except pa.ArrowException as error:
+        raise DeclarationError(f"{layer.origin}: column {column} is no text ({error}). Choose another.") from error
     return np.asarray(texts.to_numpy(zero_copy_only=False), object)
 
 
@@ -147,40 +360,6 @@ def _numbers(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
         return np.full(table.num_rows, np.nan)
     try:
         numbers = pc.cast(table[column], pa.float64())
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise DeclarationError(f"{layer.origin}: column {column} (area) is no number ({error})") from error
     return np.asarray(pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False), float)
-
-
-def outside(geometry: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
-    """Bool: the middle of the bounding box lies outside the country's bounds. Null and empty count as inside."""
-    west, south, east, north = bounds
-    box = shapely.bounds(geometry)
-    x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
-    longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
-    inside = (west <= longitude) & (longitude <= east) & (south <= latitude) & (latitude <= north)
-    return ~inside & ~np.isnan(x)
-
-
-def check_position(geometry: np.ndarray, crs: CRS, bounds: list[float], *, origin: str) -> None:
-    """Refuse parcels of which more than a few lie outside their country.
-
-    Raises
-    ------
-    DeclarationError : with the likely cause: degrees under a metric CRS, axes swapped, another CRS.
-    """
-    share = outside(geometry, crs, bounds).mean()
-    if share <= _MAX_SHARE_OUTSIDE:
-        return
-    box = shapely.total_bounds(geometry)
-    swapped = outside(shapely.transform(geometry, lambda xy: xy[:, ::-1]), crs, bounds).mean()
-    if not crs.is_geographic and np.abs(box).max() <= 360:
-        cause = "These are degrees under a metric CRS: ask the publisher, or correct the CRS of the file"
-    elif swapped <= _MAX_SHARE_OUTSIDE:
-        cause = "Its axes are swapped: x holds northings, y eastings"
-    else:
-        cause = "The CRS that the file names is not the one of its coordinates, or bounds in source.yaml are wrong"
-    raise DeclarationError(
-        f"{origin}: {share:.0%} of the parcels lie outside {bounds} (west, south, east, north in degrees); their "
-        f"bounds are {np.round(box, 3).tolist()} in {crs.to_string()}. {cause}."
-    )

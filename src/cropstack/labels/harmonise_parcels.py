@@ -15,6 +15,7 @@ reason                  action       meaning
 ``excluded``            rejected     the crop table says that this is no crop
 ``z_dropped``           repaired     Z or M coordinates dropped
 ``multipart``           repaired     several parts, kept as one parcel
+``filter``              filtered     left out by filters of source.yaml; unit is column and value, a row for each
 ``duplicate_id``        repaired     the id stands more than once; a number is appended
 ``missing_id``          repaired     others have one; derived from year and geometry as where none is published
 ``overlap``             repaired     shares more than 10 m² with another; both kept, the smaller is drawn on top
@@ -24,6 +25,7 @@ reason                  action       meaning
 ``truncated``           repaired     crop name cut at the width of its column; unit is the code
 ``unknown_code``        repaired     no row in crops.csv, class 998; unit is the code, empty where none declared
 ``unmapped_code``       repaired     the row in crops.csv itself says 998; unit is the code
+``unreviewed_code``     repaired     nobody has checked the row in crops.csv (allow_unreviewed); unit is the code
 ======================= ============ ==========================================================================
 """
 
@@ -33,14 +35,12 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import CRS
 
 from cropstack.errors import ConfigError, DeclarationError, LedgerRow
 from cropstack.files import write_ledger
 from cropstack.labels.code_rows import STAGE, check_unknown, code_rows
-from cropstack.labels.containers import find_layer, open_declarations
-from cropstack.labels.crops import Crop, Match, match_codes, read_crops
-from cropstack.labels.declarations import Declared, outside, read_layer
+from cropstack.labels.crops import Crop, Match, check_reviewed, match_codes, read_crops
+from cropstack.labels.declarations import Declared, metric_crs, outside, read_declared
 from cropstack.labels.geoparquet import write_geoparquet
 from cropstack.labels.parcels import (
     Parcels,
@@ -72,6 +72,7 @@ def harmonise_parcels(
     country: str,
     year: int,
     max_unknown_share: float,
+    allow_unreviewed: bool,
 ) -> None:
     """Write the parcels of a declaration in the taxonomy as GeoParquet, and the ledger of repairs and rejects.
 
@@ -80,19 +81,22 @@ def harmonise_parcels(
     declarations : files as published; source : the country's source.yaml, closed by `schema`.
     crops, classes : what codes mean, and the taxonomy.
     max_unknown_share : share of the area whose code may be missing in `crops`, 0 to 1.
+    allow_unreviewed : whether declared codes may find rows that nobody has checked.
 
     Raises
     ------
     DeclarationError : a file that cannot be read as source.yaml says, or without any usable parcel.
     UnknownCropCode : more area than tolerated has a code without a row.
-    ConfigError : source.yaml or crops.csv contradict their schema or the taxonomy.
+    ConfigError : source.yaml or crops.csv contradict their schema or the taxonomy, or rows are unreviewed.
     """
     meaning = read_yaml(source, schema)
     edition = _edition(meaning, year, source)
     table = read_crops(crops, read_classes(classes), year=year)
-    declared = _read(declarations, edition, meaning["bounds"], year)
+    declared = _read(declarations, edition, meaning["bounds"], year, source)
     matches = match_codes(declared.code, table, name_width=edition["name_width"])
-    rows: list[LedgerRow] = []
+    if not allow_unreviewed:
+        check_reviewed(Counter(declared.code.tolist()), matches, crops)
+    rows = _filter_rows(declared.filtered)
     origin = str(declarations[0])
     result = harmonise(declared, matches, rows, year=year, bounds=meaning["bounds"], origin=origin)
     if not len(result.id):
@@ -101,6 +105,7 @@ def harmonise_parcels(
     check_unknown(result, matches, table, crops, max_unknown_share=max_unknown_share)
     provenance = {"country": country, "country_code": meaning["country_code"], "year": year, "source": meaning["name"]}
     provenance |= {"licence": meaning["licence"], "attribution": meaning["attribution"].format(year=year)}
+    provenance |= {"share_alike": int(meaning["share_alike"])}  # a number: NetCDF attributes know no booleans
     provenance |= {"declared": len(declared.id)}  # check_layout balances it
     write_ledger(ledger, rows)
     write_geoparquet(parcels, result, declared.crs, year=year, provenance=provenance)
@@ -115,18 +120,28 @@ def _summary(rows: list[LedgerRow]) -> str:
 def _edition(meaning: dict[str, Any], year: int, source: Path) -> dict[str, Any]:
     for edition in meaning["editions"]:
         if year in edition["years"]:
-            if CRS.from_user_input(edition["crs"]).is_geographic:
-                raise ConfigError(f"{source}: crs {edition['crs']} of {year} is in degrees; expected one in m")
-            return edition
+            return dict(edition)
     years = sorted(year for edition in meaning["editions"] for year in edition["years"])
     raise ConfigError(f"{source}: no edition for {year}; there are {years}. Add one.")
 
 
-def _read(files: list[Path], edition: dict[str, Any], bounds: list[float], year: int) -> Declared:
-    layer = edition["layer"] and edition["layer"].format(year=year)
-    origin = str(files[0])
-    with open_declarations(files) as datasets:
-        return read_layer(find_layer(datasets, layer, origin=origin), edition, bounds=bounds)
+def _read(files: list[Path], edition: dict[str, Any], bounds: list[float], year: int, source: Path) -> Declared:
+    crs = metric_crs(edition, origin=f"{source}: {year}")
+    batches = list(read_declared(files, edition, year=year, bounds=bounds, crs=crs))
+    columns = {
+        name: np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("geometry", "id", "code", "name", "area_m2")
+    }
+    filtered = sum((batch.filtered for batch in batches), Counter[tuple[str, str]]())
+    return Declared(**columns, crs=crs, filtered=filtered)
+
+
+def _filter_rows(filtered: Counter[tuple[str, str]]) -> list[LedgerRow]:
+    """One row for each value that the filters of source.yaml leave out; these rows are no parcels of the edition."""
+    return [
+        LedgerRow(f"{column}: {value}", STAGE, "filtered", "filter", f"{count} rows left out by filters of source.yaml")
+        for (column, value), count in filtered.items()
+    ]
 
 
 # --- rows ---------------------------------------------------------------------------------------------

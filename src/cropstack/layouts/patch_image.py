@@ -57,8 +57,11 @@ NUMBERS = {
 }
 
 
-def common_attributes(tile: str, year: int, declared: dict[str, Any]) -> dict[str, str]:
-    """Root attributes of all patches of a tile and year; `declared` is the content of `source.yaml`."""
+def common_attributes(tile: str, year: int, declared: dict[str, Any], imagery: str) -> dict[str, str]:
+    """Root attributes of all patches of a tile and year.
+
+    `declared` is the content of `source.yaml`; `imagery` says where the scenes come from.
+    """
     attribution = declared["attribution"].replace("{year}", str(year))
     return {
         "Conventions": "CF-1.8",
@@ -71,7 +74,7 @@ def common_attributes(tile: str, year: int, declared: dict[str, Any]) -> dict[st
         "institution": "cropstack",
         "version": "21.03",
         "_format": "NETCDF4",
-        "source": f"Contains modified Copernicus Sentinel data {year}; {attribution}",
+        "source": f"{imagery}; {attribution}",
         "labels_attribution": attribution,
         "labels_licence": declared["licence"],
     }

@@ -67,7 +67,8 @@ def write_sen4agrinet(
     declared = yaml.safe_load(source.read_text(encoding="utf-8"))
     with open_scenes(scenes, tile=tile, year=year, size_px=size_px) as stack:
         dates = dates_of_patches(stack)
-        common = common_attributes(tile, year, declared)
+        imagery = "; ".join(sorted({scene.attributes["source"] for scene in stack}))
+        common = common_attributes(tile, year, declared, imagery)
         with replace_on_success(patches) as folder:
             folder.mkdir()
             _write_patches(folder, stack, dates, labels, common)

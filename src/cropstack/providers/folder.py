@@ -15,8 +15,8 @@ from cropstack.safe import PRODUCT_METADATA, L1CMetadata, SafeFiles, open_safe, 
 COLLECTION = "s2_l1c"
 # Without both, Snakemake takes the old choice for up to date and searches nothing.
 SEARCH_AGAIN = (
-    f"Delete build/catalogue/products.csv and its search, build/catalogue/{COLLECTION}/<tile>_<year>.json, "
-    "and run the same command again."
+    f"Delete build/catalogue/products.csv and build/catalogue/{COLLECTION}/*.json, and run the same command again: "
+    "the folder is searched anew, and no scene that is still right is read again."
 )
 
 # SOURCE: naming of compact products, since December 2016: start of the datatake, baseline, orbit, tile, discriminator.

@@ -1,27 +1,35 @@
-"""Sections "Acquisitions" and "Provenance": products by time and reason, scenes, sources."""
+"""Section "Acquisitions": products by time, and why some were left out."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
 
 from cropstack.product import parse_time
+from cropstack.report.descriptions import read_preview
 from cropstack.report.drawings import Acquisition, draw_key, draw_timeline, reason_shapes
-from cropstack.report.examples import coloured, mosaic
+from cropstack.report.examples import coloured
 from cropstack.report.images import png_uri
 from cropstack.report.inputs import Inputs
-from cropstack.report.tables import Source, count_by
+from cropstack.report.tables import count_by, spread
+
+TIMELINES_SHOWN = 12
 
 
-def when(inputs: Inputs) -> dict[str, Any]:
-    """Values of the section on acquisitions."""
+def acquisitions(inputs: Inputs) -> dict[str, Any]:
+    """Values of the section."""
     shapes = reason_shapes([row["reason"] for row in inputs.products if row["used"] != "yes"])
     counts = count_by(inputs.products, "tile", "year", "used", "reason")
+    shown = spread(inputs.tile_years, TIMELINES_SHOWN)
     return {
         "used_key": Markup(draw_key(None)),
         "reason_keys": [{"key": Markup(draw_key(shape)), "name": reason} for reason, shape in shapes.items()],
-        "timelines": [_timeline(inputs, tile, year, shapes) for _, tile, year in inputs.tile_years],
+        "timelines": [_timeline(inputs, tile, year, shapes) for _, tile, year in shown],
+        "in_all": len(inputs.tile_years),
+        "totals": [
+            {"used": used, "reason": reason, "count": count}
+            for (used, reason), count in count_by(inputs.products, "used", "reason").items()
+        ],
         "product_counts": [
             {"tile": tile, "year": year, "used": used, "reason": reason, "count": count}
             for (tile, year, used, reason), count in counts.items()
@@ -32,7 +40,7 @@ def when(inputs: Inputs) -> dict[str, Any]:
 def _timeline(inputs: Inputs, tile: str, year: int, shapes: dict[str, str]) -> dict[str, Any]:
     rows = [row for row in inputs.products if (row["tile"], row["year"]) == (tile, str(year))]
     patches = [patch for patch in inputs.patches if (patch.tile, patch.year) == (tile, year)]
-    crops = mosaic(patches)
+    crops = read_preview(inputs.files.previews[tile, year])
     return {
         "name": f"{tile} {year}",
         "key": f"{tile}/{year}",
@@ -40,8 +48,8 @@ def _timeline(inputs: Inputs, tile: str, year: int, shapes: dict[str, str]) -> d
         "crops": png_uri(coloured(crops, inputs.legend)),
         "width": crops.shape[0],
         "patches": len(patches),
-        "fewest": min((patch.steps for patch in patches), default=0),
-        "most": max((patch.steps for patch in patches), default=0),
+        "fewest": min((patch.acquisitions for patch in patches), default=0),
+        "most": max((patch.acquisitions for patch in patches), default=0),
     }
 
 
@@ -55,28 +63,3 @@ def _acquisitions(rows: Iterable[dict[str, str]]) -> list[Acquisition]:
         )
         for row in rows
     ]
-
-
-def provenance(inputs: Inputs) -> dict[str, Any]:
-    """Values of the section on provenance."""
-    groups = Counter((s.processing_baselines, s.offset_applied, s.provider) for s in inputs.scenes)
-    return {
-        "years": sorted({year for _, _, year in inputs.tile_years}),
-        "sources": [_source(inputs, source) for source in inputs.sources],
-        "baselines": [
-            {"baselines": baselines, "offset": offset, "provider": provider, "count": count}
-            for (baselines, offset, provider), count in sorted(groups.items())
-        ],
-        "scenes": inputs.scenes,
-    }
-
-
-def _source(inputs: Inputs, source: Source) -> dict[str, Any]:
-    years = sorted({year for country, _, year in inputs.tile_years if country == source.country})
-    return {
-        "name": source.name,
-        "years": years,
-        "licence": source.licence,
-        "share_alike": source.share_alike,
-        "attributions": list(dict.fromkeys(source.attribution.replace("{year}", str(year)) for year in years)),
-    }

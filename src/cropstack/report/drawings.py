@@ -47,11 +47,13 @@ def svg(height: float, label: str, parts: Sequence[str]) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "middle", css: str = "tick") -> str:
+def text_at(x: float, y: float, text: str, *, anchor: str = "middle", css: str = "tick") -> str:
+    """A line of text; `css` is its class in the style sheet."""
     return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+def grid_line(x1: float, y1: float, x2: float, y2: float) -> str:
+    """A faint line of a grid."""
     return f'<line class="grid" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
@@ -82,10 +84,10 @@ def _graticule(west: float, south: float, east: float, north: float, place: Plac
     parts: list[str] = []
     for lon in _multiples(west, east, step):
         (x, top), (_, bottom) = place(lon, north), place(lon, south)
-        parts += [_line(x, top, x, bottom), _text(x, bottom + 14, _degrees(lon, "E", "W"))]
+        parts += [grid_line(x, top, x, bottom), text_at(x, bottom + 14, _degrees(lon, "E", "W"))]
     for lat in _multiples(south, north, step):
         (first, y), (last, _) = place(west, lat), place(east, lat)
-        parts += [_line(first, y, last, y), _text(first - 4, y + 4, _degrees(lat, "N", "S"), anchor="end")]
+        parts += [grid_line(first, y, last, y), text_at(first - 4, y + 4, _degrees(lat, "N", "S"), anchor="end")]
     return parts
 
 
@@ -113,7 +115,7 @@ def _outline(tile: TileOutline, place: Place) -> list[str]:
     return [
         f'<polygon class="cell" points="{ring(tile.cell)}"/>',
         f'<polygon class="built" points="{ring(tile.built)}"/>',
-        _text(x, y + 4, tile.name, css="name"),
+        text_at(x, y + 4, tile.name, css="name"),
     ]
 
 
@@ -148,11 +150,11 @@ def draw_patches(tile: str, side: int, splits: Mapping[tuple[int, int], str]) ->
                 f"{split or 'in no split'}</title></rect>"
             )
             if split and side <= 8:
-                parts.append(_text(x + cell / 2, y + cell / 2 + 5, split, css="onpatch"))
+                parts.append(text_at(x + cell / 2, y + cell / 2 + 5, split, css="onpatch"))
     every = max(1, side // 6)
     for i in range(0, side, every):
         middle = (i + 0.5) * cell
-        parts += [_text(18, 6 + middle, f"{i:02d}", anchor="end"), _text(22 + middle, WIDTH - 8, f"{i:02d}")]
+        parts += [text_at(18, 6 + middle, f"{i:02d}", anchor="end"), text_at(22 + middle, WIDTH - 8, f"{i:02d}")]
     return svg(WIDTH - 4, f"Patches of {tile} by split", parts)
 
 
@@ -171,11 +173,11 @@ def draw_timeline(label: str, year: int, acquisitions: Sequence[Acquisition], sh
     parts: list[str] = []
     for percent in (0, 50, 100):
         y = top + height * (1 - percent / 100)
-        parts += [_line(left, y, left + width, y), _text(left - 5, y + 4, f"{percent} %", anchor="end")]
+        parts += [grid_line(left, y, left + width, y), text_at(left - 5, y + 4, f"{percent} %", anchor="end")]
     for month in range(12):
         start = datetime(year, month + 1, 1).timetuple().tm_yday - 1
         x = left + width * start / days
-        parts += [_line(x, top, x, top + height), _text(x + width / 24, top + height + 15, "JFMAMJJASOND"[month])]
+        parts += [grid_line(x, top, x, top + height), text_at(x + width / 24, top + height + 15, "JFMAMJJASOND"[month])]
     for item in sorted(acquisitions, key=lambda item: (item.reason == "", item.sensing, item.product)):
         x = left + width * (item.sensing.timetuple().tm_yday - 1) / days
         y = top + height * (1 - item.cloud / 100)

@@ -1,19 +1,26 @@
-"""Section "Patches": true colour beside labels, and the colours of labels."""
+"""Section "Patches": true colour over a season beside labels and predictions, and the colours of labels."""
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cropstack.legend import BACKGROUND, UNKNOWN, LegendClass
-from cropstack.report.images import class_marks, jpeg_uri, label_picture, png_uri, true_colour
+from cropstack.report.descriptions import Patch
+from cropstack.report.images import class_marks, jpeg_uri, label_picture, png_uri, rgb, true_colour
 from cropstack.report.inputs import Inputs
-from cropstack.report.patches import Patch, read_labels, read_season
+from cropstack.report.patches import read_labels, read_season
+from cropstack.report.predictions import NO_CLASS, codes_of, is_of_patches, predicted_patches, read_predicted
+from cropstack.report.tables import spread
 
 OTHER = ("+", "other crops", "#9aa0a6")  # mark, name and colour, as a class of the legend has them
 UNKNOWN_CROP = ("?", "unknown crop", "#3b3f45")
 NO_PARCEL = ("", "no parcel", "#f4f1e8")
-DATES, EXAMPLE_PATCHES, MARKS = 4, 6, 18
+UNTESTED = ("", "not tested", "#cfd6dd")
+DATES, EXAMPLE_PATCHES, MARKS = 6, 6, 18
+OVERVIEW_PATCHES = 2
 
 
 def classes_shown(legend: Sequence[LegendClass]) -> list[tuple[str, str, str]]:
@@ -21,23 +28,43 @@ def classes_shown(legend: Sequence[LegendClass]) -> list[tuple[str, str, str]]:
     return [*((str(entry.id), entry.name, entry.colour) for entry in legend), OTHER, UNKNOWN_CROP]
 
 
-def look(inputs: Inputs) -> dict[str, Any]:
+def examples(inputs: Inputs) -> dict[str, Any]:
     """Values of the section."""
-    shown = [*classes_shown(inputs.legend), NO_PARCEL]
+    model = next((folder for _, folder in sorted(inputs.files.experiments.items()) if is_of_patches(folder)), None)
+    predicted = predicted_patches(model) if model else Counter[str]()
+    shown = [*classes_shown(inputs.legend), NO_PARCEL, *([UNTESTED] if model else [])]
     return {
         "legend": [{"mark": mark, "name": name, "colour": colour} for mark, name, colour in shown],
-        "examples": [_example(country, patch, inputs) for country, patch in choose_examples(inputs)],
+        "model": model.name if model else "",
+        "examples": [
+            _example(country, patch, inputs, model if patch.sample in predicted else None)
+            for country, patch in choose_examples(inputs, predicted)
+        ],
     }
 
 
-def choose_examples(inputs: Inputs) -> list[tuple[str, Patch]]:
-    """For each country and year the patch with most classes of the legend, then most labelled pixels; at most six."""
+def few_examples(inputs: Inputs) -> list[dict[str, Any]]:
+    """Labels beside one date of a few patches, for the overview: (country, patch) in the middle of the list."""
+    chosen = spread(choose_examples(inputs, Counter()), OVERVIEW_PATCHES)
+    return [_few(country, patch, inputs) for country, patch in chosen]
+
+
+def _few(country: str, patch: Patch, inputs: Inputs) -> dict[str, Any]:
+    """The clearest date of the season, stretched by itself."""
+    return _example(country, patch, inputs, None, dates=1)
+
+
+def choose_examples(inputs: Inputs, predicted: Counter[str]) -> list[tuple[str, Patch]]:
+    """A patch for each country and year, at most six: most predicted, then most classes, then most labelled pixels."""
     chosen = []
-    for country, year in sorted({(country, year) for country, _, year in inputs.tile_years}):
-        found = inputs.patches_of(country, year)
-        best = sorted(found, key=lambda patch: (*_richness(patch, inputs.legend), patch.sample))[:1]
-        chosen += [(country, patch) for patch in best]
-    return chosen[:EXAMPLE_PATCHES]
+    for country, year in spread(sorted({(country, year) for country, _, year in inputs.tile_years}), EXAMPLE_PATCHES):
+        best = min(
+            inputs.patches_of(country, year),
+            key=lambda patch: (-predicted[patch.sample], *_richness(patch, inputs.legend), patch.sample),
+            default=None,
+        )
+        chosen += [(country, best)] if best else []
+    return chosen
 
 
 def _richness(patch: Patch, legend: Sequence[LegendClass]) -> tuple[int, int]:
@@ -45,9 +72,12 @@ def _richness(patch: Patch, legend: Sequence[LegendClass]) -> tuple[int, int]:
     return -classes, patch.pixels.get(BACKGROUND, 0)
 
 
-def _example(country: str, patch: Patch, inputs: Inputs) -> dict[str, Any]:
-    labels, parcels = read_labels(patch.path)
-    times, bands = read_season(patch.path, dates=DATES)
+def _example(
+    country: str, patch: Patch, inputs: Inputs, model: Path | None, *, dates: int = DATES
+) -> dict[str, Any]:
+    path = inputs.files.samples[patch.tile, patch.year] / f"{patch.sample}.nc"
+    labels, parcels = read_labels(path)
+    times, bands = read_season(path, dates=dates)
     mark = _marks(inputs.legend)
     return {
         "sample": patch.sample,
@@ -57,10 +87,34 @@ def _example(country: str, patch: Patch, inputs: Inputs) -> dict[str, Any]:
             {"text": mark.get(code, OTHER[0]), "x": x, "y": y}
             for code, y, x in class_marks(labels, parcels, most=MARKS)
         ],
+        "prediction": _prediction(model, patch.sample, parcels, inputs.legend) if model else None,
         "images": [
             {"date": f"{time:%-d %B %Y}", "uri": jpeg_uri(picture)}
             for time, picture in zip(times, true_colour(bands), strict=True)
         ],
+    }
+
+
+def _prediction(model: Path, sample: str, parcels: np.ndarray, legend: list[LegendClass]) -> dict[str, Any]:
+    """Picture of what a model predicted, its marks, and how much of it is right.
+
+    Outside parcels and sub-patches that were predicted there is nothing to compare, and nothing is drawn.
+    """
+    predicted, truth = read_predicted(model, sample)
+    known = truth != NO_CLASS
+    codes = codes_of(np.where(parcels > 0, predicted, NO_CLASS), legend)
+    picture = coloured(codes, legend)
+    picture[predicted == NO_CLASS] = rgb(UNTESTED[2])
+    mark = _marks(legend)
+    return {
+        "picture": png_uri(picture),
+        "marks": [
+            {"text": mark[code], "x": x, "y": y}
+            for code, y, x in class_marks(codes, np.where(codes > 0, parcels, 0), most=MARKS)
+            if code != BACKGROUND
+        ],
+        "pixels": int(known.sum()),
+        "right": int((known & (predicted == truth)).sum()),
     }
 
 
@@ -72,14 +126,3 @@ def coloured(labels: np.ndarray, legend: Sequence[LegendClass]) -> np.ndarray:
     """Colour a raster of class codes by a legend: uint8 (y, x, 3)."""
     colours = {code: entry.colour for entry in legend for code in entry.codes} | {UNKNOWN: UNKNOWN_CROP[2]}
     return label_picture(labels, colours, other=OTHER[2], background=NO_PARCEL[2])
-
-
-def mosaic(patches: Sequence[Patch]) -> np.ndarray:
-    """Put the previews of a tile's patches in their places: (y, x) class codes, 0 elsewhere."""
-    side = 1 + max((max(patch.row, patch.column) for patch in patches), default=0)
-    height, width = patches[0].preview.shape if patches else (1, 1)
-    whole = np.zeros((side * height, side * width), np.uint16)
-    for patch in patches:
-        y, x = patch.row * height, patch.column * width
-        whole[y : y + height, x : x + width] = patch.preview
-    return whole

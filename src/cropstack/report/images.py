@@ -60,10 +60,11 @@ def label_picture(labels: np.ndarray, colours: Mapping[int, str], *, other: str,
     """
     codes, index = np.unique(labels, return_inverse=True)
     table = [background if code == BACKGROUND else colours.get(code, other) for code in codes.tolist()]
-    return np.array([_rgb(colour) for colour in table], np.uint8)[index.reshape(labels.shape)]
+    return np.array([rgb(colour) for colour in table], np.uint8)[index.reshape(labels.shape)]
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of #rrggbb."""
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 

@@ -1,19 +1,39 @@
-"""What the sections of the page are made from."""
+"""What the sections of a report are made from."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cropstack.legend import CropClass, LegendClass
-from cropstack.report.patches import Patch, SceneRecord
+from cropstack.report.descriptions import Patch, Scene
 from cropstack.report.tables import Area, Reason, Source
+
+TileYear = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of which sections read parts: (tile, year) or, where declared, (country, year) to a path."""
+
+    parcels: dict[TileYear, Path]  # of a country
+    samples: dict[TileYear, Path]  # of a tile: the folder of its patch files
+    composites: dict[TileYear, Path]  # of a tile: monthly series of its parcels
+    previews: dict[TileYear, Path]  # of a tile: thinned class codes, PNG
+    experiments: dict[str, Path]  # folders by name, such as scenario1_unet
+    parcel_splits: Path
+    embedding: Path  # parcels in two dimensions
+    published: dict[str, Path]  # what the recipe's paper published: results and figures, or none
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What was read.
+    """What was read of one recipe.
 
-    `ledgers` are (heading, key, reasons); `tile_years` are (country, tile, year).
+    `ledgers` are (heading, key, reasons); `coverage` are the rows of split_coverage.csv; `tile_years` are (country, tile,
+    year). Of `rules` there may be figures in the folder `logs`; `disk` are the folders that the build writes.
     """
 
+    recipe: str
+    title: str
     products: list[dict[str, str]]
     areas: list[Area]
     ledgers: list[tuple[str, str, list[Reason]]]
@@ -21,14 +41,23 @@ class Inputs:
     legend: list[LegendClass]
     classes: dict[int, CropClass]
     patches: list[Patch]
-    scenes: list[SceneRecord]
+    scenes: list[Scene]
     splits: list[dict[str, str]]
+    coverage: list[dict[str, str]]
     tile_years: list[tuple[str, str, int]]
     size_px: int
+    files: Files
+    rules: list[str]
+    logs: Path
+    disk: list[Path]
 
     def name_of(self, country: str) -> str:
         """Name of a country's declarations."""
         return next(source.name for source in self.sources if source.country == country)
+
+    def country_of(self, tile: str, year: int) -> str:
+        """Country that declared the parcels of a tile in a year."""
+        return next(country for country, t, y in self.tile_years if (t, y) == (tile, year))
 
     def patches_of(self, country: str, year: int) -> list[Patch]:
         """Patches of a country and year."""

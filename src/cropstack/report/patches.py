@@ -1,100 +1,16 @@
 """What the page needs to read from patch files (Sen4AgriNet's layout)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from cropstack.errors import LayoutError
-
 TRUE_COLOUR = ("B04", "B03", "B02")
 MIN_VALID_SHARE = 0.9  # of a date that is shown
 BRIGHT = 1.5  # times its median: crops change blue by less, clouds by more
 TIME_UNITS = {"microseconds": "us", "seconds": "s", "days": "D"}
 SEASON = (3, 10)  # first and last month of the dates that are shown
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One patch file in numbers.
-
-    `pixels` counts 10 m pixels by class code, 0 included; `preview` is the thinned label raster, (y, x) class codes
-    in uint16; `steps` is the number of acquisitions in the file.
-    """
-
-    path: Path
-    tile: str
-    year: int
-    row: int
-    column: int
-    pixels: dict[int, int]
-    preview: np.ndarray
-    steps: int
-    size_bytes: int
-
-    @property
-    def sample(self) -> str:
-        """Name of the sample, as in splits.csv."""
-        return self.path.stem
-
-
-@dataclass(frozen=True, order=True)
-class SceneRecord:
-    """What the patch files say about one scene."""
-
-    scene: str
-    products: str
-    processing_baselines: str
-    offset_applied: str
-    provider: str
-
-
-def patch_files(folders: list[Path]) -> list[Path]:
-    """The patch files of all tile-years, sorted by name."""
-    return sorted((file for folder in folders for file in folder.glob("*.nc")), key=lambda file: file.name)
-
-
-def read_patch(path: Path, *, thin: int) -> tuple[Patch, list[SceneRecord]]:
-    """Read the labels of a patch, with every `thin`-th pixel as preview, and the provenance of its time steps.
-
-    Raises
-    ------
-    LayoutError : a name that is not `<year>_<tile>_patch_<row>_<column>.nc`, or no labels in it.
-    """
-    parts = path.stem.split("_")
-    if len(parts) != 5:
-        raise LayoutError(f"{path}: name is no <year>_<tile>_patch_<row>_<column>.nc. Move the file elsewhere.")
-    year, tile, _, row, column = parts
-    with h5py.File(path) as file:
-        if "labels" not in file:
-            raise LayoutError(f"{path}: has no group labels. Delete its folder and run again.")
-        labels = file["labels/labels"][:]
-        records = _scene_records(file["acquisitions"])
-    codes, counts = np.unique(labels, return_counts=True)
-    patch = Patch(
-        path,
-        tile,
-        int(year),
-        int(row),
-        int(column),
-        dict(zip(codes.tolist(), counts.tolist(), strict=True)),
-        labels[thin // 2 :: thin, thin // 2 :: thin].astype(np.uint16),
-        len(records),
-        path.stat().st_size,
-    )
-    return patch, records
-
-
-def _scene_records(group: h5py.Group) -> list[SceneRecord]:
-    columns = [_texts(group[name]) for name in SceneRecord.__dataclass_fields__]
-    return [SceneRecord(*row) for row in zip(*columns, strict=True)]
-
-
-def _texts(variable: h5py.Dataset) -> list[str]:
-    """A (time, character) variable of bytes as text."""
-    return [row.tobytes().rstrip(b"\0").decode() for row in variable[:]]
 
 
 def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:

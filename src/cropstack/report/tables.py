@@ -2,18 +2,19 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.parquet
 import yaml
 
-from cropstack.errors import ConfigError, LedgerRow
+from cropstack.errors import ConfigError
 from cropstack.legend import BACKGROUND, UNKNOWN, LegendClass
 
+T = TypeVar("T")
 EXAMPLES = 3  # shown of each reason
 HECTARE_M2 = 10_000
 
@@ -97,16 +98,27 @@ def read_source(path: Path) -> Source:
     return Source(path.parent.name, data["name"], data["licence"], data["attribution"], share_alike)
 
 
-def summarise(rows: Iterable[LedgerRow]) -> list[Reason]:
-    """Group ledger rows by stage, action and reason; most frequent first within a stage and action."""
-    groups: dict[tuple[str, str, str], list[LedgerRow]] = {}
-    for row in rows:
-        groups.setdefault((row.stage, row.action, row.reason), []).append(row)
-    reasons = [
-        Reason(*key, len(group), [(row.unit, row.evidence) for row in sorted(group)[:EXAMPLES]])
-        for key, group in groups.items()
-    ]
+def read_reasons(path: Path) -> list[Reason]:
+    """Group the rows of a ledger by stage, action and reason, most frequent first within a stage and action.
+
+    Ledgers can be longer than memory: a few rows of each group are kept.
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    with open(path, encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle):
+            key = row["stage"], row["action"], row["reason"]
+            counts[key] += 1
+            first[key] = sorted([*first.get(key, []), (row["unit"], row["evidence"])])[:EXAMPLES]
+    reasons = [Reason(*key, count, first[key]) for key, count in counts.items()]
     return sorted(reasons, key=lambda r: (r.stage, r.action, -r.count, r.reason))
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most `most` of `items`, evenly spaced, the middle one of each stretch: pages stay short at any scale."""
+    if len(items) <= most:
+        return list(items)
+    return [items[(2 * i + 1) * len(items) // (2 * most)] for i in range(most)]
 
 
 def count_by(rows: Iterable[dict[str, str]], *columns: str) -> dict[tuple[str, ...], int]:

@@ -231,6 +231,13 @@ def _count_origins(flags: np.ndarray, origin: np.ndarray, products: int) -> list
 # --- attributes ---------------------------------------------------------------------------------------
 
 
+def source_text(sources: list[Source], year: int) -> str:
+    """Attribution as Copernicus asks for it; simulated products never bear it."""
+    if any(source.fetched["provider"] == "simulated" for source in sources):
+        return f"Simulated Sentinel-2 data {year}, no real observation"
+    return f"Contains modified Copernicus Sentinel data {year}"
+
+
 def _attributes(sources: list[Source], scene: str, shares: list[int], clamped: dict[str, int]) -> dict[str, Any]:
     """Root attributes; lists stand in order of the products, separated by spaces."""
     metadata = [source.metadata for source in sources]
@@ -241,7 +248,7 @@ def _attributes(sources: list[Source], scene: str, shares: list[int], clamped: d
     return {
         "Conventions": "CF-1.8",
         "title": f"Sentinel-2 Level-1C scene {scene}",
-        "source": f"Contains modified Copernicus Sentinel data {first.sensing.year}",
+        "source": source_text(sources, first.sensing.year),
         "scene": scene,
         "collection": "s2_l1c",
         "tile": first.tile,

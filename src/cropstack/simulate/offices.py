@@ -147,8 +147,8 @@ def publish_dun(declared: gpd.GeoDataFrame, path: Path, edition: Edition, *, yea
 
 
 def is_shapefile(path: Path) -> bool:
-    """Whether the office names this archive as one of shapefiles."""
-    return path.stem.upper().endswith("_SHP")
+    """Whether the office names this archive as one of shapefiles: those of 2019 and before say nothing."""
+    return path.suffix.lower() == ".zip" and not path.stem.upper().endswith("_GPKG")
 
 
 def _dun_columns(declared: gpd.GeoDataFrame, *, year: int, seed: int) -> gpd.GeoDataFrame:

@@ -33,7 +33,7 @@ def simulate_declarations(
     Parameters
     ----------
     source : the country's source.yaml; its edition of the year gives CRS, layer and encoding.
-    declarations : .7z.001 (RPG), or .zip with a shapefile where the name ends in _SHP, else a GeoPackage (DUN).
+    declarations : .7z.001 (RPG), or .zip with a GeoPackage where the name ends in _GPKG, else a shapefile (DUN).
     tiles : MGRS cells whose fields are declared.
 
     Raises

@@ -1,0 +1,38 @@
+"""Section "Provenance": sources, licences, processing baselines and offsets, every product."""
+
+from collections import Counter
+from typing import Any
+
+from cropstack.report.inputs import Inputs
+from cropstack.report.tables import Source
+
+PRODUCTS_SHOWN = 3000
+
+
+def provenance(inputs: Inputs) -> dict[str, Any]:
+    """Values of the section."""
+    groups = Counter((s.processing_baselines, s.offset_applied, s.provider) for s in inputs.scenes)
+    products = sorted(inputs.products, key=lambda row: (row["tile"], row["sensing"], row["product"]))
+    return {
+        "simulated": any("simulated" in scene.provider.split() for scene in inputs.scenes),
+        "years": sorted({year for _, _, year in inputs.tile_years}),
+        "sources": [_source(inputs, source) for source in inputs.sources],
+        "baselines": [
+            {"baselines": baselines, "offset": offset, "provider": provider, "count": count}
+            for (baselines, offset, provider), count in sorted(groups.items())
+        ],
+        "products": products[:PRODUCTS_SHOWN],
+        "products_in_all": len(products),
+        "applied": {product: scene.offset_applied for scene in inputs.scenes for product in scene.products},
+    }
+
+
+def _source(inputs: Inputs, source: Source) -> dict[str, Any]:
+    years = sorted({year for country, _, year in inputs.tile_years if country == source.country})
+    return {
+        "name": source.name,
+        "years": years,
+        "licence": source.licence,
+        "share_alike": source.share_alike,
+        "attributions": list(dict.fromkeys(source.attribution.replace("{year}", str(year)) for year in years)),
+    }
