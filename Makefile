@@ -48,7 +48,7 @@ $(READY): requirements.txt pyproject.toml Makefile
 	@touch $(READY)
 
 debian-packages:
-	@command -v gdalinfo gdal_rasterize >/dev/null || \
+	@{ command -v gdalinfo && command -v gdal_rasterize; } >/dev/null || \
 	    { echo 'make test: gdalinfo is missing; tests compare with it. Debian: apt-get install gdal-bin' >&2; exit 1; }
 
 # Without an old lock beside it, else uv keeps the old versions. UV_FIND_LINKS: uv does not read pip's.

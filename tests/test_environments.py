@@ -22,7 +22,11 @@ INDIRECT = {
 }
 # Distributions that are not called as what they hold.
 DISTRIBUTIONS = {
-    "odc.geo": "odc-geo", "odc.stac": "odc-stac", "sklearn": "scikit-learn", "umap": "umap-learn", "yaml": "pyyaml",
+    "odc.geo": "odc-geo",
+    "odc.stac": "odc-stac",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
 }
 APART = {"torch"}  # installed first, by pip: in no lock
 S4A = {"patches_dataset", "utils"}  # modules of S4A's own checkout

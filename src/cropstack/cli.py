@@ -70,6 +70,7 @@ def _add_new(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     new.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a declaration as published, all parts of it")
     new.add_argument("--year", type=int, help="of the declaration; else its name tells")
     new.add_argument("--layer", help="with the parcels, where there are several")
+    new.add_argument("--code", metavar="COLUMN", help="with the crop's code, where the guess is wrong")
     new.add_argument("--names", type=Path, metavar="CSV", help="the office's list of crops: code, name, name_en, hcat")
     new.add_argument("--name", help="what the declaration is called")
     new.add_argument("--licence", help="under which the office publishes it")
@@ -97,9 +98,8 @@ def _check(given: argparse.Namespace) -> int:
 
 def _new(given: argparse.Namespace) -> int:
     texts = {"name": given.name, "licence": given.licence, "attribution": given.attribution}
-    made = new_country(
-        given.root, given.cc, given.files, year=given.year, layer=given.layer, names=given.names, texts=texts
-    )
+    chosen = {"year": given.year, "layer": given.layer, "code": given.code, "names": given.names}
+    made = new_country(given.root, given.cc, given.files, **chosen, texts=texts)
     print(made.text(), end="")
     return FINE
 

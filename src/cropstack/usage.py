@@ -19,7 +19,7 @@ def usage_file(log: Path) -> Path:
 def write_usage(log: Path) -> None:
     """Write what this process has used since its start, with its ended children: it goes the way of the logs.
 
-    JSON with `cpu_s`, `wall_s` and `peak_mb`: the largest resident memory of this process or of one child, in 10⁶ bytes.
+    JSON with `cpu_s`, `wall_s` and `peak_mb`: the largest resident memory of this process or one child, in 10⁶ bytes.
     A disk that is full must not fail a step that has done its work.
     """
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -57,6 +57,7 @@ def make(repository: Path, *files: Path, cc: str = "xx", names: Path | None = No
         *(repository, cc, files),
         year=given.get("year"),  # type: ignore[arg-type]
         layer=given.get("layer"),  # type: ignore[arg-type]
+        code=given.get("code"),  # type: ignore[arg-type]
         names=names,
         texts=texts,  # type: ignore[arg-type]
     )
@@ -158,6 +159,29 @@ def test_names_cut_at_the_width_of_their_column_are_noticed(
     assert source_of(repository)["editions"][0]["name_width"] == 28
 
 
+def test_a_wrong_guess_is_corrected_by_naming_the_column(repository: Path, declaration: Path) -> None:
+    make(repository, declaration, code="crop_name")
+    assert set(rows_of(repository)) == {"WEICHWEIZEN", "SONNENBLUME", "QQQ"}
+    assert source_of(repository)["editions"][0]["columns"]["code"] == "crop_name"
+
+
+def test_texts_that_mean_something_to_yaml_or_csv_survive(
+    repository: Path, tmp_path: Path, square: Callable[..., shapely.Polygon]
+) -> None:
+    codes = ["=CMD()", 'A, "B"', "A\nB", "#: {YEAR}", "- X"] * 2
+    rows = {'crop: "#x': codes, "geometry": [square(i, 0) for i in range(10)]}
+    path = tmp_path / "a{b}_2021.gpkg"
+    gpd.GeoDataFrame(rows, geometry="geometry", crs="EPSG:32631").to_file(path, engine="pyogrio")
+    make(repository, path, licence="a: #b", attribution="{year}: 'x'", code='crop: "#x')
+    assert set(rows_of(repository)) == {"=CMD()", 'A, "B"', "A B", "#: {YEAR}", "- X"}
+    source = source_of(repository)
+    assert (source["licence"], source["attribution"]) == ("a: #b", "{year}: 'x'")
+    assert source["editions"][0]["files"] == ["a{{b}}_{year}.gpkg"]
+    assert source["editions"][0]["columns"]["code"] == 'crop: "#x'
+    report = check_country(repository, "xx", [path], years=(), min_mapped=0.0)
+    assert report.lines[2:4] != []
+
+
 # --- what is refused ----------------------------------------------------------------------------------
 
 
@@ -215,8 +239,10 @@ def test_a_file_without_crops(repository: Path, tmp_path: Path, square: Callable
     path = tmp_path / "roads_2021.gpkg"
     frame = gpd.GeoDataFrame({"length": [1.5], "geometry": [square(0, 0)]}, geometry="geometry", crs="EPSG:32631")
     frame.to_file(path, engine="pyogrio")
-    with pytest.raises(DeclarationError, match="no column looks like a crop: length"):
+    with pytest.raises(DeclarationError, match=r"no column looks like a crop; there are length. Name it: --code"):
         make(repository, path)
+    with pytest.raises(DeclarationError, match=r'no column lenght with values.*did you mean "length"'):
+        make(repository, path, code="lenght")
 
 
 def test_a_file_without_a_crs(repository: Path, tmp_path: Path, square: Callable[..., shapely.Polygon]) -> None:

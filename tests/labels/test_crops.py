@@ -114,3 +114,21 @@ def test_unreviewed_rows_that_no_parcel_uses_stop_nothing(country: Any, square: 
     country.crops = country.crops.replace("3301010400,,,,", "3301010400,,,unreviewed,")
     parcels, ledger = country.harmonise(country.declare([{"CULTIU": "BLAT TOU", "geometry": square(0, 0)}]))
     assert (len(parcels), ledger) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, r"crops.csv is missing. Write it: the columns are code, name, name_en"),
+        (b"code,name\nORDI,ORDI\n", "columns are .*; expected"),
+        ("ARRÒS,ARRÒS,Rice,130,,,,,\n".encode("cp1252"), "not readable as UTF-8 .*Save it as CSV in UTF-8"),
+    ],
+)
+def test_tables_that_a_spreadsheet_spoilt(
+    tmp_path: Path, crop_table: str, classes: dict[int, CropClass], data: bytes | None, message: str
+) -> None:
+    path = tmp_path / "crops.csv"
+    if data is not None:
+        path.write_bytes(data if data.startswith(b"code") else crop_table.encode() + data)
+    with pytest.raises(ConfigError, match=message):
+        read_crops(path, classes, year=2020)

@@ -124,3 +124,7 @@ def test_classes_that_agree(classes: dict[int, CropClass]) -> None:
     assert compatible(347, 345, classes)  # "other berries" beside strawberries
     assert not compatible(110, 150, classes)
     assert not compatible(790, 192, classes)  # both are "other", of different groups
+
+
+def test_a_table_without_rows_is_a_problem(lint: Lint, classes: dict[int, CropClass]) -> None:
+    assert [(one.level, one.rule) for one in lint_crops([], classes, {}, [])] == [("problem", "empty")]

@@ -15,7 +15,7 @@ AFTER_SPLITS = {
 }  # fmt: skip
 AFTER_LABELS = {"assign_splits", "weigh_parcels", "select_classes", *AFTER_SPLITS, *AFTER_SCENES}
 
-DECLARATIONS = "archive/simulated/declarations/es_ct/2019/Cultius_DUN2019_SHP.zip"
+DECLARATIONS = "archive/simulated/declarations/es_ct/2019/Cultius_DUN2019.zip"
 
 
 def planned_by(tree: Tree, *arguments: str) -> dict[str, str]:

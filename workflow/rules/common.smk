@@ -94,7 +94,9 @@ def check_files(settings):
 
 def check_results(settings):
     """Patches of another configuration would only be found at the end, by check_layout: after hours of reading."""
-    here = {(str(year), tile) for area in settings["areas"].values() for tile in area["tiles"] for year in area["years"]}
+    here = {
+        (str(year), tile) for area in settings["areas"].values() for tile in area["tiles"] for year in area["years"]
+    }
     for folder in sorted(Path("results").glob("*/data/*/*")):
         if (folder.parent.name, folder.name) not in here:
             raise ConfigError(

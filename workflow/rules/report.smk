@@ -84,7 +84,7 @@ rule write_report:
         title=lambda wildcards: RECIPES[wildcards.recipe]["title"],
         tile_years=[[cc, tile, year] for (tile, year), cc in sorted(COUNTRY_OF.items())],
         size_px=SIZE_PX,
-        rules=lambda wildcards: sorted(rule.name for rule in workflow.rules if rule.script),
+        rules=lambda wildcards: sorted({r.name for r in workflow.rules if r.script} - {"write_report", "write_index"}),
         logs="logs",
         disk=["archive", "build", "results"],
         code=code_of("report.write_report"),

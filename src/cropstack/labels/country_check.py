@@ -117,8 +117,8 @@ def read_country(root: Path, cc: str) -> Country:
     if not (folder / "source.yaml").is_file():
         there = sorted(path.parent.name for path in taxonomy.glob("countries/*/source.yaml"))
         raise ConfigError(
-            f"{folder}: no country '{cc}'; there are {', '.join(there)}{nearest(cc, there)}. "
-            f"Make it: cropstack country new {cc} FILE"
+            f"{folder}: no country '{cc}'; there are {', '.join(there)}. Make it: cropstack country new {cc} FILE"
+            f"{nearest(cc, there)}"
         )
     source = read_yaml(folder / "source.yaml", root / "workflow/schemas/source.schema.yaml")
     classes = read_classes(taxonomy / "classes.csv")

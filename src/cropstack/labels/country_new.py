@@ -15,13 +15,13 @@ import pandas as pd
 from cropstack.errors import ConfigError, DeclarationError, nearest
 from cropstack.files import write_csv, write_text
 from cropstack.labels.containers import Layer, find_layers, open_declarations
-from cropstack.labels.crops import COLUMNS, UNREVIEWED, check_row, normalise
+from cropstack.labels.crops import COLUMNS, UNREVIEWED, check_row, normalise, read_crop_table
 from cropstack.labels.guess_columns import Guess, guess_columns, texts
 from cropstack.labels.lint_crops import SUGGESTED
 from cropstack.labels.suggest import Known, read_hcat, read_known, suggest
 from cropstack.labels.text_table import text_table, wrap
 from cropstack.labels.unknown_file import UnknownFile, look_at, read_columns, utm_crs
-from cropstack.legend import UNKNOWN, CropClass, read_classes, read_table
+from cropstack.legend import UNKNOWN, CropClass, read_classes
 from cropstack.schema import read_yaml
 
 TODO = "TODO"  # source.schema.yaml refuses texts that begin so
@@ -63,6 +63,7 @@ def new_country(
     *,
     year: int | None,
     layer: str | None,
+    code: str | None,
     names: Path | None,
     texts: Mapping[str, str | None],
 ) -> Made:
@@ -72,7 +73,7 @@ def new_country(
     ----------
     root : the repository. cc : ISO 3166-1 or -2 in lower case.
     files : one declaration, in all its parts. year : None where the name of a file tells.
-    layer : with the parcels, None where there is only one.
+    layer : with the parcels, None where there is only one. code : column with the crop, None to guess it.
     names : the office's list of crops as CSV, None where the declaration itself has names.
     texts : name, licence, attribution for source.yaml; None leaves a text that the schema refuses until it is filled.
 
@@ -88,12 +89,7 @@ def new_country(
     year = _year(files, year)
     with open_declarations(list(files)) as datasets:
         file = look_at(_layers(datasets, layer, files))
-        guess = guess_columns(file.sample, file.area_m2)
-        if guess is None:
-            raise DeclarationError(
-                f"{files[0]}: no column looks like a crop: {', '.join(map(str, file.sample.columns))}. "
-                "Name the layer with --layer, or write source.yaml by hand (workflow/schemas/source.schema.yaml)."
-            )
+        guess = _guess(file, code, files)
         crops = declared_crops(read_columns(file, _needed(guess)), guess)
     if names is not None:
         crops = with_names(crops, read_names(names), names)
@@ -132,6 +128,16 @@ def _layers(datasets: list[Path], layer: str | None, files: Sequence[Path]) -> l
         return find_layers(datasets, layer, origin=str(files[0]))
     except DeclarationError as error:
         raise DeclarationError(str(error).replace("Set layer in source.yaml", "Name it: --layer")) from error
+
+
+def _guess(file: UnknownFile, code: str | None, files: Sequence[Path]) -> Guess:
+    guess = guess_columns(file.sample, file.area_m2, code=code)
+    if guess is None:
+        columns = [str(name) for name in file.sample.columns]
+        what = "no column looks like a crop" if code is None else f"no column {code} with values"
+        hint = nearest(code or "", columns)
+        raise DeclarationError(f"{files[0]}: {what}; there are {', '.join(columns)}{hint}. Name it: --code COLUMN.")
+    return guess
 
 
 def _needed(guess: Guess) -> list[str]:
@@ -315,7 +321,7 @@ def _write(folder: Path, source: str, rows: list[dict[str, str]], classes: dict[
         write_csv(temporary / "crops.csv", COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
         if TODO not in source:
             read_yaml(temporary / "source.yaml", schema)
-        for row in read_table(temporary / "crops.csv", COLUMNS):
+        for row in read_crop_table(temporary / "crops.csv"):
             check_row(f"{folder / 'crops.csv'}: code '{row['code']}'", row, classes)
         try:
             os.rename(temporary, folder)

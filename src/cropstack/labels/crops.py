@@ -50,6 +50,21 @@ def normalise(code: str) -> str:
     return " ".join(unicodedata.normalize("NFC", code).upper().split())
 
 
+def read_crop_table(path: Path) -> list[dict[str, str]]:
+    """Read the rows of crops.csv as text.
+
+    Raises
+    ------
+    ConfigError : the file is missing, is no UTF-8 or has not the columns.
+    """
+    try:
+        return read_table(path, COLUMNS)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} is missing. Write it: the columns are {', '.join(COLUMNS)}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not readable as UTF-8 ({error}). Save it as CSV in UTF-8.") from error
+
+
 def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[str, Crop]:
     """Read the rows of crops.csv that hold in a year: crops by normalised code.
 
@@ -59,7 +74,7 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
         that is neither empty nor ``unreviewed``.
     """
     crops: dict[str, Crop] = {}
-    for number, row in enumerate(read_table(path, COLUMNS), start=2):
+    for number, row in enumerate(read_crop_table(path), start=2):
         where = f"{path}: line {number}, code '{row['code']}'"
         crop, first, last = check_row(where, row, classes)
         if not (first or year) <= year <= (last or year):

@@ -46,36 +46,39 @@ class Guess:
     others: dict[str, list[str]]
 
 
-def guess_columns(table: pd.DataFrame, area_m2: np.ndarray) -> Guess | None:
+def guess_columns(table: pd.DataFrame, area_m2: np.ndarray, *, code: str | None = None) -> Guess | None:
     """Guess the roles of columns; None where no column can hold a crop.
 
     Parameters
     ----------
     table : attributes of parcels, a row each. area_m2 : of their geometries, NaN where null.
+    code : the column that holds the crop, None where it is to be guessed.
     """
     columns = {str(name): texts(table[name]) for name in table.columns}
     columns = {name: values for name, values in columns.items() if (values != "").any()}
+    if code is not None and code not in columns:
+        return None
     areas = _ranked({name: _area_score(name, table[name], area_m2) for name in columns})
     hcat = next((name for name in columns if _share(columns[name], _HCAT) > 0.9), None)
-    left = {name: values for name, values in columns.items() if name not in areas and name != hcat}
-    codes = _ranked({name: _code_score(name, values) for name, values in left.items()})
+    left = {name: values for name, values in columns.items() if name == code or (name not in areas and name != hcat)}
+    codes = [code] if code else _ranked({name: _code_score(name, values) for name, values in left.items()})
     english = next((name for name in left if _ENGLISH.search(name.casefold()) and _wordy(left[name]) > 0.5), None)
     names = _ranked({name: _name_score(name, values) for name, values in left.items() if name != english})
     if not codes and not names:
         return None
     if codes:
         names = [name for name in names if name != codes[0] and _goes_with(left[codes[0]], left[name])]
-    code, name = (codes[0], next(iter(names), None)) if codes else (names[0], None)
-    ids = _ranked({other: _id_score(other, values) for other, values in left.items() if other not in (code, name)})
+    crop, name = (codes[0], next(iter(names), None)) if codes else (names[0], None)
+    ids = _ranked({other: _id_score(other, values) for other, values in left.items() if other not in (crop, name)})
     others = {
-        "code": codes[1:] or (names[1:] if not codes else []),
+        "code": codes[1:] if codes else names[1:],
         "id": ids[1:],
         "area": areas[1:],
         "name": names[1:],
     }
     area = next(iter(areas), None)
     unit = None if area is None else _unit(table[area], area_m2)[0]
-    return Guess(code, name, english, hcat, next(iter(ids), None), area, unit, others)
+    return Guess(crop, name, english, hcat, next(iter(ids), None), area, unit, others)
 
 
 def texts(values: pd.Series) -> np.ndarray:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cropstack.errors import ConfigError
-from cropstack.labels.crops import COLUMNS, EXCLUDE, UNREVIEWED, check_row, decoded, normalise
+from cropstack.labels.crops import EXCLUDE, UNREVIEWED, check_row, decoded, normalise, read_crop_table
 from cropstack.labels.suggest import Known, essence, plain
-from cropstack.legend import UNKNOWN, CropClass, read_table
+from cropstack.legend import UNKNOWN, CropClass
 
 SUGGESTED = "suggested:"  # how notes of `country new` begin; they explain nothing
 MAX_SHARE_OF_ROWS = 0.5  # ASSUME: no class takes more rows of a table than this
@@ -63,7 +63,7 @@ def read_rows(path: Path, classes: dict[int, CropClass]) -> list[Row]:
     ConfigError : every row with a class outside the taxonomy, a year or HCAT code that is none, an unknown review.
     """
     rows, errors = [], []
-    for line, row in enumerate(read_table(path, COLUMNS), start=2):
+    for line, row in enumerate(read_crop_table(path), start=2):
         try:
             check_row(f"line {line}, code '{row['code']}'", row, classes)
         except ConfigError as error:
@@ -88,6 +88,7 @@ def lint_crops(
     rows : from `read_rows`; hcat : from `read_hcat`; known : names of other countries and the taxonomy.
     """
     findings = [
+        *_empty(rows),
         *_duplicates(rows),
         *_look_alikes(rows),
         *_years(rows),
@@ -126,6 +127,10 @@ def _groups(rows: Iterable[Row], key: Iterable[str]) -> list[list[Row]]:
 def _pairs(groups: Iterable[list[Row]]) -> list[tuple[Row, Row]]:
     """Pairs of a group that hold in the same year."""
     return [(a, b) for group in groups for i, a in enumerate(group) for b in group[i + 1 :] if _overlap(a, b)]
+
+
+def _empty(rows: Sequence[Row]) -> list[Finding]:
+    return [] if rows else [Finding("problem", "empty", "crops.csv has no rows")]
 
 
 def _duplicates(rows: Sequence[Row]) -> list[Finding]:

@@ -10,7 +10,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from cropstack.errors import ConfigError
-from cropstack.labels.crops import COLUMNS, EXCLUDE, UNREVIEWED
+from cropstack.labels.crops import EXCLUDE, UNREVIEWED, read_crop_table
 from cropstack.legend import UNKNOWN, CropClass, read_table
 
 HCAT_COLUMNS = ["hcat", "name", "class_code", "note"]
@@ -93,11 +93,11 @@ def read_known(
     ----------
     countries : folder taxonomy/countries; leave_out : the country in question.
     """
-    known = [Known(one.name, plain(one.name), one.code, "", "classes") for one in classes.values()]
-    known += hcat.values()
+    known = list(hcat.values())  # first, since of equally similar names the first is taken, and these have an HCAT code
     for path in sorted(countries.glob("*/crops.csv")):
         if path.parent.name != leave_out:
-            known += names_of(read_table(path, COLUMNS), path.parent.name)
+            known += names_of(read_crop_table(path), path.parent.name)
+    known += [Known(one.name, plain(one.name), one.code, "", "classes") for one in classes.values()]
     return [one for one in known if one.plain and one.class_code != UNKNOWN]
 
 

@@ -66,7 +66,7 @@ def look_at(layers: Sequence[Layer]) -> UnknownFile:
     if sample.empty:
         raise DeclarationError(f"{layers[0].origin}: layer {layers[0].name} has no parcels. Fetch the file again.")
     box = np.array(bounds)
-    around = _in_degrees(crs, box[:, :2].min(axis=0), box[:, 2:].max(axis=0), layers[0].origin)
+    around = _in_degrees(crs, np.fmin.reduce(box[:, :2]), np.fmax.reduce(box[:, 2:]), layers[0].origin)
     area = _area_m2(np.concatenate(geometries), crs)
     return UnknownFile(list(layers), encoding, crs, around, sample, area)
 
@@ -106,10 +106,9 @@ def _read_arrow(layer: Layer, encoding: str | None, **how: Any) -> pa.Table:
 def _read_sample(layer: Layer, encoding: str | None, most: int) -> tuple[pd.DataFrame, np.ndarray]:
     if layer.path.suffix.lower() in PARQUET:
         name = str(read_geo_metadata(layer.path, layer.origin)["name"])
-        batches = pq.ParquetFile(layer.path).iter_batches(min(most, SAMPLE))
-        table = (
-            pa.Table.from_batches([next(batches)]) if pq.read_metadata(layer.path).num_rows else pa.table({name: []})
-        )
+        file = pq.ParquetFile(layer.path)
+        batches = [next(file.iter_batches(most))] if file.metadata.num_rows else []
+        table = pa.Table.from_batches(batches, file.schema_arrow)
     else:
         table = _read_arrow(layer, encoding, max_features=most)
         spatial = [one.name for one in table.schema if (one.metadata or {}).get(b"ARROW:extension:name")]
@@ -155,16 +154,18 @@ def _total_bounds(layer: Layer) -> np.ndarray:
     if layer.path.suffix.lower() in PARQUET:
         name = str(read_geo_metadata(layer.path, layer.origin)["name"])
         wkb = pq.read_table(layer.path, columns=[name])[name].to_numpy(zero_copy_only=False)
-        return np.asarray(shapely.total_bounds(shapely.from_wkb(wkb, on_invalid="fix")))
+        box = shapely.bounds(shapely.from_wkb(wkb, on_invalid="fix")).reshape(-1, 4)
+        low, high = np.fmin.reduce(box[:, :2], initial=np.inf), np.fmax.reduce(box[:, 2:], initial=-np.inf)
+        return np.concatenate([low, high])
     with gdal_for(layer.path):
         info = pyogrio.read_info(layer.path, layer=layer.name, force_total_bounds=True)
     return np.array(info["total_bounds"] if info["total_bounds"] is not None else [np.nan] * 4)
 
 
 def _in_degrees(crs: CRS, low: np.ndarray, high: np.ndarray, origin: str) -> tuple[float, float, float, float]:
-    box = (np.nan,) * 4
-    if np.isfinite([*low, *high]).all():
-        box = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform_bounds(*low, *high)
+    if not np.isfinite([*low, *high]).all():
+        raise DeclarationError(f"{origin}: no parcel has a geometry that can be read. Fetch the file again.")
+    box = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform_bounds(*low, *high)
     if not np.isfinite(box).all() or max(abs(box[1]), abs(box[3])) > 90:
         raise DeclarationError(
             f"{origin}: the bounds {np.round([*low, *high], 3).tolist()} are no place in {crs.to_string()} "

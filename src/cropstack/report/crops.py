@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from cropstack.legend import BACKGROUND
+from cropstack.legend import BACKGROUND, UNKNOWN
 from cropstack.report.examples import classes_shown
 from cropstack.report.inputs import Inputs
 from cropstack.report.tables import Area, class_hectares
@@ -38,6 +38,7 @@ def _area(inputs: Inputs, area: Area, pixels: dict[int, int], top: int) -> dict[
         "parcels": area.parcels,
         "declared_ha": area.area_m2 / 10_000,
         "mapped_share": round(area.mapped_share, 6),
+        "unknown": area.classes.get(UNKNOWN, (0, 0.0))[0],
         "bars": [
             {"mark": mark, "name": name, "colour": colour, "hectares": round(ha, 2), "percent": log_percent(ha, top)}
             for (mark, name, colour), ha in bars

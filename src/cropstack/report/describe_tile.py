@@ -36,7 +36,8 @@ def describe_tile(scenes: list[Path], labels: Path, scene_table: Path, patches: 
         and their 10 m pixels.
     preview : class codes of the tile, thinned to at most 360 pixels a side: PNG, uint16.
     """
-    rows, acquisitions = [], 0
+    rows: list[list[Any]] = []
+    acquisitions: np.ndarray = np.zeros((), np.int32)
     for path in scenes:
         with h5py.File(path) as file:
             rows.append(_scene_row(file))
@@ -93,7 +94,9 @@ def _scene_row(file: h5py.File) -> list[Any]:
 
 def count_flags(rasters: Iterable[h5py.Dataset]) -> list[int]:
     """Pixels of each raster with each of `COUNTED_FLAGS`, in the order of `COUNTED`."""
-    found = [[np.count_nonzero(raster & FLAGS[flag]) for flag in COUNTED_FLAGS] for raster in map(read_chunks, rasters)]
+    found = [
+        [int(np.count_nonzero(raster & FLAGS[flag])) for flag in COUNTED_FLAGS] for raster in map(read_chunks, rasters)
+    ]
     return [counts[i] for i in range(len(COUNTED_FLAGS)) for counts in found]
 
 

@@ -58,7 +58,12 @@ def read_patches(path: Path, tile: str, year: int) -> list[Patch]:
     """Patches of a tile in a year, by row and column."""
     return [
         Patch(
-            tile, year, row["row"], row["column"], row["acquisitions"], dict(zip(row["codes"], row["pixels"], strict=True))
+            tile,
+            year,
+            row["row"],
+            row["column"],
+            row["acquisitions"],
+            dict(zip(row["codes"], row["pixels"], strict=True)),
         )
         for row in pq.read_table(path).to_pylist()
     ]

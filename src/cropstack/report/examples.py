@@ -72,9 +72,7 @@ def _richness(patch: Patch, legend: Sequence[LegendClass]) -> tuple[int, int]:
     return -classes, patch.pixels.get(BACKGROUND, 0)
 
 
-def _example(
-    country: str, patch: Patch, inputs: Inputs, model: Path | None, *, dates: int = DATES
-) -> dict[str, Any]:
+def _example(country: str, patch: Patch, inputs: Inputs, model: Path | None, *, dates: int = DATES) -> dict[str, Any]:
     path = inputs.files.samples[patch.tile, patch.year] / f"{patch.sample}.nc"
     labels, parcels = read_labels(path)
     times, bands = read_season(path, dates=dates)

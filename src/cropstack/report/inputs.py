@@ -28,8 +28,8 @@ class Files:
 class Inputs:
     """What was read of one recipe.
 
-    `ledgers` are (heading, key, reasons); `coverage` are the rows of split_coverage.csv; `tile_years` are (country, tile,
-    year). Of `rules` there may be figures in the folder `logs`; `disk` are the folders that the build writes.
+    `ledgers` are (heading, key, reasons); `coverage` are the rows of split_coverage.csv; `tile_years` are (country,
+    tile, year). Of `rules` there may be figures in the folder `logs`; `disk` are the folders that the build writes.
     """
 
     recipe: str

@@ -11,9 +11,7 @@ from cropstack.report.places import outline
 TileYears = Sequence[tuple[str, str, int]]
 
 
-def overview(
-    recipes: Sequence[tuple[str, str, dict[str, Any]]], tile_years: TileYears, size_px: int
-) -> dict[str, Any]:
+def overview(recipes: Sequence[tuple[str, str, dict[str, Any]]], tile_years: TileYears, size_px: int) -> dict[str, Any]:
     """Values of the overview's template from (recipe, address of its report, its summary)."""
     names = sorted({tile for _, tile, _ in tile_years})
     return {

@@ -74,7 +74,7 @@ def render_sections(templates: Mapping[str, str], inputs: Inputs) -> list[dict[s
     for section in REPORT:
         values = section.values(inputs)
         if values:
-            html = Markup(_environment(templates).get_template(f"{section.name}.html").render(values))
+            html = render(templates, section.name, values)
             filled.append({"name": section.name, "title": section.title, "heading": section.heading, "html": html})
     return filled
 

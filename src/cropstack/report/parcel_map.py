@@ -104,7 +104,7 @@ def path_of(outline: shapely.Geometry, bounds: Bounds, scale: float) -> str:
     """Path of a (multi)polygon, holes included; empty where it is too small. `scale`: parts of a unit to a metre."""
     return "".join(
         _ring(np.asarray(ring.coords)[:, :2], bounds, scale)
-        for polygon in shapely.get_parts(outline.simplify(FINENESS / 2 / scale))
+        for polygon in shapely.get_parts(shapely.simplify(outline, FINENESS / 2 / scale))
         for ring in (polygon.exterior, *polygon.interiors)
     )
 

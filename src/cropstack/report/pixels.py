@@ -14,7 +14,7 @@ BANDS = [band.name for band in S2_BANDS]
 
 # Kind, what it means, and whether a scene has it.
 KINDS: tuple[tuple[str, str, Callable[[Scene], bool]], ...] = (
-    ("several_products", "more than one product: a split datatake, put together", lambda scene: len(scene.products) > 1),
+    ("several_products", "more than one product: a split datatake, joined", lambda scene: len(scene.products) > 1),
     ("partly_covered", "part of the tile has no data: the edge of the swath", lambda s: s.valid_share < COMPLETE_SHARE),
     ("clamped", "pixels below the radiometric offset, set to 1", lambda scene: _sum(scene, "clamped_") > 0),
     ("clamped_over_1_percent", "more than 1 % of a band clamped", lambda scene: _worst(scene)[1] > FLAGGED_SHARE),

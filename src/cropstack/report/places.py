@@ -45,9 +45,7 @@ def places(inputs: Inputs) -> dict[str, Any]:
 def _parcels(inputs: Inputs, scenario: str) -> dict[str, Any]:
     """The example: the tile and year of the middle of the list."""
     country, tile, year = spread(inputs.tile_years, 1)[0]
-    found = parcel_map(
-        inputs.files, country=country, tile=tile, year=year, scenario=scenario, size_px=inputs.size_px
-    )
+    found = parcel_map(inputs.files, country=country, tile=tile, year=year, scenario=scenario, size_px=inputs.size_px)
     side_km = found["window"].side * PATCH_PX[10] / 100
     return {
         "tile": tile,

@@ -11,7 +11,10 @@ PRODUCTS_SHOWN = 3000
 
 def provenance(inputs: Inputs) -> dict[str, Any]:
     """Values of the section."""
-    groups = Counter((s.processing_baselines, s.offset_applied, s.provider) for s in inputs.scenes)
+    groups = Counter(
+        tuple(_distinct(text) for text in (scene.processing_baselines, scene.offset_applied, scene.provider))
+        for scene in inputs.scenes
+    )
     products = sorted(inputs.products, key=lambda row: (row["tile"], row["sensing"], row["product"]))
     return {
         "simulated": any("simulated" in scene.provider.split() for scene in inputs.scenes),
@@ -25,6 +28,11 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
         "products_in_all": len(products),
         "applied": {product: scene.offset_applied for scene in inputs.scenes for product in scene.products},
     }
+
+
+def _distinct(values: str) -> str:
+    """What the products of a scene have, one after another, without what repeats."""
+    return " ".join(dict.fromkeys(values.split()))
 
 
 def _source(inputs: Inputs, source: Source) -> dict[str, Any]:

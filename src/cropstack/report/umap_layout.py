@@ -17,7 +17,7 @@ def lay_out(features: np.ndarray, *, seed: int) -> np.ndarray:
         print(f"{len(features)} samples are too few to lay out; expected {FEWEST} or more")
         return np.full((len(features), 2), np.nan, np.float32)
     # Imports numba, scikit-learn and pynndescent: seconds which no other step should wait for.
-    from umap import UMAP  # type: ignore[import-untyped]
+    from umap import UMAP
 
     layout = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1)  # more jobs would not repeat themselves
     places: np.ndarray = layout.fit_transform(features)

@@ -54,8 +54,8 @@ def write_report(
     embedding : parcels in two dimensions (`embed_samples`).
     published : tables of `workflow/published/<recipe>/`, or none.
     tile_years : (country, tile, year) of everything built, by tile and year.
-    rules, logs, disk : steps of the workflow, the folder of their logs, and the folders that they write: the report says
-        what was used, as far as the logs still tell.
+    rules, logs, disk : steps of the workflow, the folder of their logs, and the folders that they write: the report
+        says what was used, as far as the logs still tell.
     summary : JSON with title, lead and facts of the page's head, and a few patches.
 
     Raises
