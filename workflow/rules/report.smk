@@ -1,6 +1,7 @@
 # What people open.
 
-TEMPLATES = sorted(map(str, (WORKFLOW.parent / "src/cropstack/report/templates").iterdir()))
+# Relative, so that a build that was moved is still up to date.
+TEMPLATES = sorted(map(os.path.relpath, (WORKFLOW.parent / "src/cropstack/report/templates").iterdir()))
 
 
 rule describe_tile:
@@ -74,7 +75,9 @@ rule write_report:
             f"results/{wildcards.recipe}/experiments/{table}" for table in EXPERIMENTS[wildcards.recipe]
         ],
         embedding="build/report/{recipe}/embedding.parquet",
-        published=lambda wildcards: sorted(map(str, (WORKFLOW / "published" / wildcards.recipe).glob("*.csv"))),
+        published=lambda wildcards: sorted(
+            map(os.path.relpath, (WORKFLOW / "published" / wildcards.recipe).glob("*.csv"))
+        ),
         templates=TEMPLATES,
     output:
         report="results/{recipe}/report.html",

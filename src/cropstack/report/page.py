@@ -140,8 +140,9 @@ def describe(inputs: Inputs) -> dict[str, Any]:
         ("products used", "products_used", len(used), f"of {thousands(len(inputs.products))}"),
         ("parcels", "parcels", sum(area.parcels for area in inputs.areas), ""),
     ]
+    simulated = any("simulated" in scene.provider for scene in inputs.scenes)
     return {
         "title": inputs.title,
-        "lead": f"Sentinel-2 time series with crop labels. {areas}.",
+        "lead": f"{'Simulated ' if simulated else ''}Sentinel-2 time series with crop labels. {areas}.",
         "facts": [dict(zip(("name", "key", "value", "unit"), fact, strict=True)) for fact in facts],
     }
