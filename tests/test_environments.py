@@ -58,7 +58,7 @@ def imported(folder: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 modules.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
+            elif isinstance(node, ast.ImportFrom) and not node.level:
                 modules.add(str(node.module))
     ours = {path.stem for path in folder.rglob("*.py")} | {"cropstack"}
     tops = {module: module.partition(".")[0] for module in modules}

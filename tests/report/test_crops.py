@@ -7,9 +7,10 @@ import pyarrow.parquet
 import pytest
 
 from cropstack.errors import LedgerRow
+from cropstack.files import write_ledger
 from cropstack.legend import LegendClass
 from cropstack.report.crops import log_percent
-from cropstack.report.tables import class_hectares, read_area, summarise
+from cropstack.report.tables import class_hectares, read_area, read_reasons, spread
 
 
 def test_bar_of_a_pixel_is_the_shortest_and_each_factor_of_ten_adds_the_same() -> None:
@@ -31,9 +32,16 @@ def test_mapped_share_goes_by_area_not_by_number(tmp_path: Path) -> None:
     assert area.mapped_share == pytest.approx(0.75)
 
 
-def test_reasons_are_counted_with_three_examples() -> None:
+def test_reasons_are_counted_with_their_first_three_examples(tmp_path: Path) -> None:
     rows = [LedgerRow(f"p{i}", "harmonise_parcels", "repaired", "sliver", "thin") for i in range(5)]
     rows.append(LedgerRow("q", "harmonise_parcels", "rejected", "empty", "no area"))
-    sliver, empty = sorted(summarise(rows), key=lambda reason: -reason.count)
+    write_ledger(tmp_path / "ledger.csv", rows)
+    empty, sliver = read_reasons(tmp_path / "ledger.csv")
     assert (sliver.count, [unit for unit, _ in sliver.examples]) == (5, ["p0", "p1", "p2"])
     assert (empty.count, empty.action) == (1, "rejected")
+
+
+def test_long_lists_are_thinned_evenly_and_short_ones_are_whole() -> None:
+    assert spread(range(100), 4) == [12, 37, 62, 87]
+    assert spread(["a", "b", "c"], 1) == ["b"]
+    assert spread(["a", "b"], 2) == ["a", "b"]

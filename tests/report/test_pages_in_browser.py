@@ -116,8 +116,7 @@ def test_text_stands_out_from_the_paper_by_day_and_by_night(
 ) -> None:
     tab, _, _ = opened(browser, build / page, width_px=DESK_PX, dark=dark)
     colours = tab.evaluate(
-        "['backgroundColor', 'color']"
-        ".map(name => getComputedStyle(document.body)[name].match(/[0-9.]+/g).map(Number))"
+        "['backgroundColor', 'color'].map(name => getComputedStyle(document.body)[name].match(/[0-9.]+/g).map(Number))"
     )
     paper, ink = (luminance(colour[:3]) for colour in colours)
     assert (paper < ink) == dark

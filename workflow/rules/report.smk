@@ -95,6 +95,8 @@ rule write_report:
         "../../envs/cropstack.yaml"
     log:
         "logs/write_report/{recipe}.log",
+    resources:
+        mem_mb=3000,
     script:
         "../../src/cropstack/report/write_report.py"
 
