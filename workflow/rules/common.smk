@@ -98,7 +98,7 @@ def check_results(settings):
         (str(year), tile) for area in settings["areas"].values() for tile in area["tiles"] for year in area["years"]
     }
     for folder in sorted(Path("results").glob("*/data/*/*")):
-        if (folder.parent.name, folder.name) not in here:
+        if not folder.name.startswith(".") and (folder.parent.name, folder.name) not in here:
             raise ConfigError(
                 f"configuration: areas: {folder} was made by another configuration and is not in this one. "
                 "Delete build and results (archive may stay), or build in another clone."
