@@ -4,9 +4,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import yaml
 
-from ..workflow.conftest import copy_of_the_workflow
+from ..workflow.conftest import build_once
 
 # Seven acquisitions: one was reprocessed, one split, one lies on the swath's edge, three are cloudy, and one is there
 # in its reprocessed form only.
@@ -66,7 +65,4 @@ class Page(HTMLParser):
 @pytest.fixture(scope="session")
 def build(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the small build."""
-    tree = copy_of_the_workflow(root, tmp_path_factory.mktemp("pages") / "clone")
-    (tree.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-    tree.build()
-    return tree.folder
+    return build_once(root, tmp_path_factory, "pages", CONFIG).folder

@@ -1,5 +1,6 @@
 """Working directories in which tests run Snakemake, kill it, and compare what it made."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -256,8 +258,8 @@ SMALL = {
 }
 
 
-def copy_of_the_workflow(root: Path, folder: Path) -> Tree:
-    """What a clone holds of the workflow, set up for one tile and four acquisitions."""
+def copy_of_the_workflow(root: Path, folder: Path, settings: dict[str, Any] = SMALL) -> Tree:
+    """What a clone holds of the workflow, set up for one tile and four acquisitions unless told otherwise."""
     folder.mkdir()
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in WORKFLOW_FILES:
@@ -265,16 +267,28 @@ def copy_of_the_workflow(root: Path, folder: Path) -> Tree:
             shutil.copytree(root / name, folder / name, ignore=ignored)
         else:
             shutil.copy2(root / name, folder / name)
-    (folder / "config.yaml").write_text(yaml.safe_dump(SMALL))
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return Tree(folder, folder / "src")
+
+
+def build_once(root: Path, factory: pytest.TempPathFactory, name: str, settings: dict[str, Any]) -> Tree:
+    """A build that all workers of a test run share: the first makes it, the others wait."""
+    base = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder = base / name
+    with open(base / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            temporary = base / f"{name}.unfinished"
+            shutil.rmtree(temporary, ignore_errors=True)
+            copy_of_the_workflow(root, temporary, settings).build()
+            temporary.rename(folder)
     return Tree(folder, folder / "src")
 
 
 @pytest.fixture(scope="session")
 def built(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """An undisturbed small build. Tests leave it as it is, or put back what they change."""
-    tree = copy_of_the_workflow(root, tmp_path_factory.mktemp("undisturbed") / "clone")
-    tree.build()
-    return tree
+    return build_once(root, tmp_path_factory, "small", SMALL)
 
 
 @pytest.fixture

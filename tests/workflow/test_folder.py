@@ -1,7 +1,4 @@
-"""A user's folder of products: what a new acquisition reruns.
-
-In the same xdist group as the small build, whose products and declarations it takes.
-"""
+"""A user's folder of products: what a new acquisition reruns."""
 
 import re
 import shutil
@@ -11,11 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import yaml
 
 from .conftest import SMALL, Tree, copy_of_the_workflow
-
-pytestmark = pytest.mark.xdist_group("small build")
 
 EXPERIMENTS = ["scenario1_unet", "scenario1_tempcnn", "scenario1_ndvi_neighbour"]
 
@@ -23,10 +17,9 @@ EXPERIMENTS = ["scenario1_unet", "scenario1_tempcnn", "scenario1_ndvi_neighbour"
 @pytest.fixture
 def user(root: Path, built: Tree, tmp_path: Path) -> Tree:
     """A clone with the small build's declarations and an empty folder of products."""
-    tree = copy_of_the_workflow(root, tmp_path / "clone")
     settings = {key: value for key, value in SMALL.items() if key != "simulation"}
     settings |= {"provider": "folder", "folder": "my products", "training": {"leave_out": EXPERIMENTS}}
-    (tree.folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    tree = copy_of_the_workflow(root, tmp_path / "clone", settings)
     (tree.folder / "my products").mkdir()
     shutil.copytree(built.folder / "archive/simulated/declarations", tree.folder / "archive/declarations")
     return tree

@@ -12,7 +12,6 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
-import yaml
 from numpy.typing import NDArray
 
 from cropstack.bands import S2_BANDS
@@ -35,8 +34,6 @@ from .real_products import (
     write_belgium,
     write_morocco,
 )
-
-pytestmark = pytest.mark.xdist_group("real reflectance")
 
 Pixels = NDArray[np.uint16]
 
@@ -97,15 +94,14 @@ def values(dn: Pixels, offset: int) -> NDArray[np.int64]:
 
 def build(root: Path, folder: Path, products: list[Path], *, year: int, size_px: int) -> TileYear:
     """Run the workflow on the products in ``<folder>/clone/delivered``, up to the patches."""
-    tree = copy_of_the_workflow(root, folder / "clone")
-    shutil.move(folder / "delivered", tree.folder)
     settings = {
         "provider": "folder",
         "folder": "delivered",
         "areas": {COUNTRY: {"tiles": [TILE], "years": [year]}},
         "tile_size_px": size_px,
     }
-    (tree.folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    tree = copy_of_the_workflow(root, folder / "clone", settings)
+    shutil.move(folder / "delivered", tree.folder)
     simulate_declarations(
         tree.folder / f"taxonomy/countries/{COUNTRY}/source.yaml",
         tree.folder / f"archive/declarations/{COUNTRY}/{year}/Cultius_DUN{year}_GPKG.zip",
