@@ -11,6 +11,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow.parquet as pq
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
@@ -121,7 +122,11 @@ def write_labels(fields: gpd.GeoDataFrame, parcels: Path, labels: Path, size_px:
     table["parcel_index"] = np.arange(1, len(table) + 1, dtype=np.int64)
     table["metrics:area"] = table.geometry.area
     table.to_parquet(parcels)
-    rasterise_labels(parcels, labels, tile=TILE, year=YEAR, size_px=size_px)
+    written = pq.read_table(parcels)
+    about = {b"cropstack": json.dumps({"country": COUNTRY, "share_alike": 0})}
+    pq.write_table(written.replace_schema_metadata((written.schema.metadata or {}) | about), parcels)
+    clc = Path(__file__).parents[1] / "taxonomy/clc.csv"
+    rasterise_labels(parcels, [], clc, labels, tile=TILE, year=YEAR, size_px=size_px, corine_year=None)
 
 
 def _fetch(folder: Path, archive: Path, wanted: set[str]) -> list[dict[str, str]]:

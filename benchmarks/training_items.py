@@ -31,8 +31,8 @@ work, size_px = json.loads(sys.argv[1])
 work = Path(work)
 composite_patches(
     sorted((work / "scenes").glob("*.nc")), work / "labels.nc", work / "31TCG_2019_patches.h5", tile="31TCG", year=2019,
-    size_px=size_px, bands=["B02", "B03", "B04", "B08"], months=[4, 9], patch_px=61, fill="linear",
-    left_out_flags=["nodata", "defective", "saturated"],
+    size_px=size_px, left_out_flags=["nodata", "defective", "saturated"],
+    composite={"bands": ["B02", "B03", "B04", "B08"], "months": [4, 9], "patch_px": 61, "fill": "linear"},
 )
 """
 

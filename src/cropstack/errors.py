@@ -49,6 +49,10 @@ class UnknownCropCode(DeclarationError):
     """More parcels with crop codes outside the taxonomy than the configuration tolerates."""
 
 
+class BackgroundError(CropstackError):
+    """A land cover that cannot fill what lies outside parcels: file, CRS, column, codes or extent."""
+
+
 class SampleError(CropstackError):
     """Scenes, labels and weights that do not belong together, or samples that they cannot give."""
 

@@ -15,7 +15,8 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ import h5py
 import imagecodecs
 import numpy as np
 
-from cropstack.errors import CropstackError, LedgerRow
+from cropstack.errors import ConfigError, CropstackError, LedgerRow
 
+LEDGER_COLUMNS = [field.name for field in fields(LedgerRow)]
 DEFLATE_LEVEL = 1
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 FULL_BYTES = 1 << 20  # ASSUME: a disk with less is full
@@ -108,6 +110,32 @@ def _flush_directory(path: Path) -> None:
         os.close(handle)
 
 
+# --- reading ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(path: str | Path, kind: str) -> Iterator[None]:
+    """Name the file in what its reader raises where it is cut, damaged, of another kind or lacks something.
+
+    For reading only: in a body that writes, a full disk would be taken for a damaged input.
+
+    Raises
+    ------
+    CropstackError : the body raised what h5py, Arrow, libdeflate, csv and zipfile raise.
+    """
+    try:
+        yield
+    except (OSError, EOFError, LookupError, RuntimeError, ValueError) as error:
+        first = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CropstackError(f"{path}: not readable as {kind} ({first}). Delete it and run again.") from error
+
+
+def open_netcdf(path: Path) -> h5py.File:
+    """Open an HDF5 file to read it; the error names a file that is missing, cut or no HDF5."""
+    with reading(path, "HDF5"):
+        return h5py.File(path)
+
+
 # --- plain files --------------------------------------------------------------------------------------
 
 
@@ -141,15 +169,41 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
         temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
+def read_csv(
+    path: Path, columns: Iterable[str] = (), *, expected: str = "what the build wrote. Delete it and run again."
+) -> list[dict[str, str]]:
+    """Rows of a CSV in UTF-8, text by column.
+
+    Raises
+    ------
+    ConfigError : no CSV in UTF-8, without one of `columns`, or with a row of another length than its header; ends with
+        what was `expected` instead.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            rows, found = list(reader), reader.fieldnames or []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}); expected {expected}") from error
+    missing = [column for column in columns if column not in found]
+    if missing:
+        raise ConfigError(f"{path}: has no column {missing[0]}; expected {expected}")
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise ConfigError(
+                f"{path}: row {number} has not the {len(found)} columns of the header; expected {expected}"
+            )
+    return rows
+
+
 def write_ledger(path: Path, rows: Iterable[LedgerRow]) -> None:
     """Write rejects and repairs, sorted."""
-    write_csv(path, [field.name for field in fields(LedgerRow)], (astuple(row) for row in sorted(rows)))
+    write_csv(path, LEDGER_COLUMNS, sorted(map(attrgetter(*LEDGER_COLUMNS), rows)))
 
 
 def read_ledger(path: Path) -> list[LedgerRow]:
-    """Read what `write_ledger` wrote."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        return [LedgerRow(**row) for row in csv.DictReader(handle)]
+    """Read what `write_ledger` wrote, or the same columns of a table with more."""
+    return [LedgerRow(*(row[column] for column in LEDGER_COLUMNS)) for row in read_csv(path, LEDGER_COLUMNS)]
 
 
 def sha256(path: Path) -> str:
@@ -342,19 +396,22 @@ def read_chunk(variable: h5py.Dataset, origin: tuple[int, ...]) -> np.ndarray:
     """Read the chunk that starts at `origin`: an array of the shape of a chunk.
 
     Inflated by libdeflate, less than half the CPU of the HDF5 filters; chunks stored otherwise go through HDF5.
+    Raises as `reading` does where the chunk is damaged.
     """
     chunk = np.empty(variable.chunks, variable.dtype)
-    _read_into(chunk, variable, origin)
+    with reading(variable.file.filename, f"HDF5 in {variable.name}"):
+        _read_into(chunk, variable, origin)
     return chunk
 
 
 def read_chunks(variable: h5py.Dataset) -> np.ndarray:
-    """Read a (y, x) variable of whole chunks."""
+    """Read a (y, x) variable of whole chunks; raises as `reading` does where one is damaged."""
     array = np.empty(variable.shape, variable.dtype)
     height, width = variable.chunks
-    for y in range(0, array.shape[0], height):
-        for x in range(0, array.shape[1], width):
-            _read_into(array[y : y + height, x : x + width], variable, (y, x))
+    with reading(variable.file.filename, f"HDF5 in {variable.name}"):
+        for y in range(0, array.shape[0], height):
+            for x in range(0, array.shape[1], width):
+                _read_into(array[y : y + height, x : x + width], variable, (y, x))
     return array
 
 

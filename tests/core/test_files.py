@@ -16,7 +16,7 @@ import pytest
 import rasterio
 import xarray
 
-from cropstack.errors import CropstackError, LedgerRow
+from cropstack.errors import ConfigError, CropstackError, LedgerRow
 from cropstack.files import (
     add_bare_dimension,
     add_dimension,
@@ -28,6 +28,7 @@ from cropstack.files import (
     netcdf_image,
     read_chunk,
     read_chunks,
+    read_csv,
     read_json,
     read_ledger,
     replace_on_success,
@@ -156,6 +157,30 @@ def test_a_gzipped_csv_holds_neither_name_nor_time(tmp_path: Path) -> None:
     assert data[3] & 8 == 0, "the FNAME flag of RFC 1952"
     assert data[4:8] == b"\0\0\0\0", "MTIME of RFC 1952"
     assert gzip.decompress(data) == b"a\n1\n"
+
+
+def test_rows_of_a_csv_come_back_as_text(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", ["name", "pixels"], [["Blé, dur", 3], ["", 0]])
+    assert read_csv(tmp_path / "t.csv", ["pixels"]) == [
+        {"name": "Blé, dur", "pixels": "3"},
+        {"name": "", "pixels": "0"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"tile\ncaf\xe9\n", "is no CSV in UTF-8"),
+        (b"tile\n31TCG\n", "has no column year; expected a lock"),
+        (b"", "has no column tile; expected a lock"),
+        (b"tile,year\n31TCG,2019\n31TCG\n", "row 3 has not the 2 columns of the header; expected a lock"),
+        (b"tile,year\n31TCG,2019,2020\n", "row 2 has not the 2 columns of the header; expected a lock"),
+    ],
+)
+def test_a_csv_that_is_not_what_it_should_be_is_named(tmp_path: Path, table: bytes, message: str) -> None:
+    (tmp_path / "t.csv").write_bytes(table)
+    with pytest.raises(ConfigError, match=rf"t\.csv: {message}"):
+        read_csv(tmp_path / "t.csv", ["tile", "year"], expected="a lock.")
 
 
 def test_a_ledger_is_sorted_and_comes_back(tmp_path: Path) -> None:

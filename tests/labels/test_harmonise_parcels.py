@@ -161,122 +161,7 @@ def test_a_parcel_abroad_is_rejected_alone(country: Any, square: Square) -> None
     ]
 
 
-# --- bad input ----------------------------------------------------------------------------------------
-
-
-def test_unknown_codes_above_the_tolerance_stop_the_build(country: Any, square: Square) -> None:
-    rows = [{"ID": str(n), "CULTIU": "ORDI", "geometry": square(n, 0)} for n in range(8)]
-    rows += [{"ID": f"x{n}", "CULTIU": "ORDY", "geometry": square(n, 1)} for n in range(2)]
-    declared = country.declare(rows)
-    with pytest.raises(UnknownCropCode) as error:
-        country.harmonise(declared, max_unknown_share=0.19)
-    message = "crops.csv has no code 'ORDY' (2 parcels, first x0; did you mean \"ORDI\"?): 20.0% of the declared area"
-    assert message in str(error.value)
-    assert "Add a row for each with its class and HCAT code, or 'exclude'." in str(error.value)
-    assert not (country.folder / "parcels.parquet").exists()
-    _, ledger = country.harmonise(declared, max_unknown_share=0.2)
-    assert [(row.unit, row.reason, row.evidence) for row in ledger] == [
-        ("ORDY", "unknown_code", "2 parcels, 2.00 ha; class 998")
-    ]
-
-
-def test_a_row_that_says_998_is_counted_but_not_unknown(country: Any, square: Square) -> None:
-    country.crops += "ZZZ,Culture inconnue,Unknown,998,,,,,\n"
-    rows = [{"ID": "1", "CULTIU": "ZZZ", "geometry": square(0, 0)}]
-    parcels, ledger = country.harmonise(country.declare(rows), max_unknown_share=0.0)
-    assert parcels["class_code"].tolist() == [998]
-    assert [row.reason for row in ledger] == ["unmapped_code"]
-
-
-def test_empty_declaration(country: Any, tmp_path: Path) -> None:
-    path = tmp_path / "dun2020.gpkg"
-    frame = gpd.GeoDataFrame({"ID": [], "CULTIU": [], "HA": []}, geometry=[], crs="EPSG:32631")
-    pyogrio.write_dataframe(frame, path, layer="dun", geometry_type="Polygon")
-    with pytest.raises(DeclarationError, match=r"dun2020\.gpkg: layer dun has no parcels"):
-        country.harmonise(path)
-
-
-def test_declaration_without_any_usable_parcel(country: Any, square: Square) -> None:
-    rows = [{"ID": "1", "CULTIU": "CARRETERA", "geometry": square(0, 0)}]
-    with pytest.raises(DeclarationError, match="none of 1 parcels is usable: 1 excluded"):
-        country.harmonise(country.declare(rows))
-
-
-def test_missing_column_names_the_nearest(country: Any, square: Square) -> None:
-    country.edition["columns"]["code"] = "CULTIVO"
-    with pytest.raises(DeclarationError, match=r'has no column CULTIVO \(code\), but .*did you mean "cultiu"'):
-        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
-
-
-def test_columns_and_layers_are_found_in_any_case(country: Any, square: Square) -> None:
-    country.edition |= {"layer": "DUN", "columns": {"id": "id", "code": "cultiu", "area": "ha"}}
-    parcels, _ = country.harmonise(country.declare([{"ID": "1", "CULTIU": "ORDI", "geometry": square(0, 0)}]))
-    assert parcels["id"].tolist() == ["1"]
-
-
-def test_missing_layer(country: Any, square: Square) -> None:
-    country.edition["layer"] = "CULTIUS_DUN{year}"
-    with pytest.raises(DeclarationError, match='expected layer "CULTIUS_DUN2020", found 0; layers with geometry: dun'):
-        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}]))
-
-
-def test_wrong_crs_is_refused(country: Any, square: Square) -> None:
-    declared = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}], crs="EPSG:32630")
-    with pytest.raises(DeclarationError, match=r"has the CRS EPSG:32630 .* expected EPSG:32631"):
-        country.harmonise(declared)
-
-
-def test_missing_crs_is_refused(country: Any, square: Square, tmp_path: Path) -> None:
-    path = tmp_path / "dun2020.shp"
-    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
-    pyogrio.write_dataframe(frame, path)
-    path.with_suffix(".prj").unlink()
-    with pytest.raises(DeclarationError, match=r"has no CRS; expected EPSG:32631\. Is its \.prj file missing"):
-        country.harmonise(path)
-
-
-@pytest.mark.parametrize(
-    ("lost", "message"),
-    [
-        (".shx", r"/dun2020\.zip: GDAL cannot open p\.shp \(Unable to open p\.shx"),
-        (".dbf", r"/dun2020\.zip: layer p has no column HA \(area\), but none \(is its \.dbf file missing\?\)\. Set"),
-    ],
-)
-def test_archive_with_half_a_shapefile_is_named(
-    country: Any, square: Square, zipped: Any, tmp_path: Path, lost: str, message: str
-) -> None:
-    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
-    pyogrio.write_dataframe(frame, tmp_path / "p.shp")
-    members = {f"shapes/{path.name}": path.read_bytes() for path in tmp_path.glob("p.*") if path.suffix != lost}
-    with pytest.raises(DeclarationError, match=message) as error:
-        country.harmonise(zipped(tmp_path / "dun2020.zip", members))
-    assert "cropstack-" not in str(error.value)  # the folder where archives are unpacked
-
-
-@pytest.mark.parametrize(
-    ("change", "cause"),
-    [
-        (lambda xy: xy[:, ::-1], "Its axes are swapped"),
-        (lambda xy: xy * 0 + [[4.0, 45.0]] + (xy - [[600_000, 4_990_000]]) * 1e-5, "degrees under a metric CRS"),
-        (lambda xy: xy - [[0, 3_000_000]], "The CRS that the file names is not the one"),
-    ],
-)
-def test_coordinates_that_are_not_in_the_crs(country: Any, square: Square, change: Any, cause: str) -> None:
-    shape = shapely.transform(square(0, 0), change)
-    with pytest.raises(DeclarationError, match=f"100% of the parcels lie outside .*{cause}"):
-        country.harmonise(country.declare([{"CULTIU": "ORDI", "geometry": shape}]))
-
-
-def test_year_without_edition_and_crs_in_degrees(country: Any, square: Square) -> None:
-    declared = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}])
-    with pytest.raises(ConfigError, match=r"no edition for 2031; there are \[2020\]"):
-        country.harmonise(declared, year=2031)
-    country.edition["crs"] = "EPSG:4326"
-    with pytest.raises(ConfigError, match=r"2020: crs EPSG:4326 is in degrees; expected metric_crs, one in m"):
-        country.harmonise(declared)
-    country.edition |= {"crs": "EPSG:32631", "metric_crs": "EPSG:2154"}
-    with pytest.raises(ConfigError, match=r"metric_crs EPSG:2154 beside crs EPSG:32631, which is in m"):
-        country.harmonise(declared)
+# --- ways of declaring ---------------------------------------------------------------------------------
 
 
 def test_declaration_in_degrees_is_transformed_and_measured_in_m(country: Any, square: Square) -> None:
@@ -386,3 +271,57 @@ def test_real_declarations_harmonise(
     assert table.geometry.is_valid.all()
     lines = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert Counter(line.split(",")[3] for line in lines) == reasons
+
+
+# --- streams ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(country: Any, square: Square) -> Path:
+    """Forty parcels with overlaps, twins, ids that stand twice or not at all, in two crops and no order."""
+    rows = [
+        {
+            "ID": None if n % 9 == 8 else str(n // 2),
+            "CULTIU": ("ORDI", "BLAT TOU", "XXX")[n % 3],
+            "HA": 1.0 + (n % 7 == 0),
+            "geometry": square(n % 6, n // 6, 100 + 130 * (n % 5 == 0)),
+        }
+        for n in range(36)
+    ]
+    random.Random(1).shuffle(rows)
+    return country.declare([*rows, rows[3], rows[11] | {"ID": "twin"}, rows[5] | {"geometry": None}])
+
+
+def test_size_of_batches_and_blocks_changes_no_byte(country: Any, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = set()
+    for rows, block in ((7, 5), (10_000, 10_000)):
+        monkeypatch.setattr("cropstack.labels.harmonise_parcels.ROWS_AT_ONCE", rows)
+        monkeypatch.setattr("cropstack.labels.harmonise_parcels.PARCELS_AT_ONCE", block)
+        _, ledger = country.harmonise(many, max_unknown_share=1.0)
+        outputs.add(b"".join((country.folder / name).read_bytes() for name in ("parcels.parquet", "ledger.csv")))
+    assert len(outputs) == 1
+    assert {row.reason for row in ledger} == {
+        *("overlap", "duplicate", "duplicate_id", "missing_id", "area_mismatch", "empty_geometry", "unknown_code")
+    }
+
+
+def test_row_groups_hold_the_parcels_in_their_order(country: Any, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = country.harmonise(many, max_unknown_share=1.0)
+    monkeypatch.setattr("cropstack.labels.geoparquet.ROWS_A_GROUP", 10)
+    in_groups, _ = country.harmonise(many, max_unknown_share=1.0)
+    assert pq.ParquetFile(country.folder / "parcels.parquet").num_row_groups == -(-len(whole) // 10)
+    assert in_groups.equals(whole)
+
+
+def test_a_build_that_fails_leaves_nothing_behind(country: Any, square: Square) -> None:
+    declared = country.declare([{"ID": "1", "CULTIU": "XXX", "geometry": square(0, 0)}])
+    before = {path.name for path in country.folder.iterdir()} | {"source.yaml", "crops.csv"}
+    with pytest.raises(UnknownCropCode):
+        country.harmonise(declared, max_unknown_share=0.0)
+    assert {path.name for path in country.folder.iterdir()} == before
+
+
+def test_declared_parcels_are_kept_or_rejected(country: Any, many: Path) -> None:
+    parcels, ledger = country.harmonise(many, max_unknown_share=1.0)
+    said = json.loads(pq.read_schema(country.folder / "parcels.parquet").metadata[b"cropstack"])
+    assert said["declared"] == len(parcels) + sum(row.action == "rejected" for row in ledger) == 39

@@ -19,6 +19,7 @@ from cropstack.errors import DeclarationError
 from cropstack.grid import tile_geobox
 from cropstack.labels.rasterise_labels import parcels_on, rasterise_labels
 
+CLC = Path(__file__).parents[2] / "taxonomy/clc.csv"
 LEFT, TOP = 600_000, 5_000_040  # upper left corner of 31TFK
 
 
@@ -28,11 +29,15 @@ def box(column: float, row: float, width: float, height: float) -> shapely.Polyg
     return shapely.box(left, top - 10 * height, left + 10 * width, top)
 
 
+def rasterise(parcels: Path, labels: Path, *corine: Path, tile: str = "31TFK", corine_year: int | None = None) -> None:
+    rasterise_labels(parcels, list(corine), CLC, labels, tile=tile, year=2020, size_px=732, corine_year=corine_year)
+
+
 def rasterised(country: Any, rows: Sequence[tuple[str, str, shapely.Geometry]]) -> Path:
     declared = country.declare([{"ID": one, "CULTIU": crop, "geometry": geometry} for one, crop, geometry in rows])
     country.harmonise(declared)
     path: Path = country.folder / "labels.nc"
-    rasterise_labels(country.folder / "parcels.parquet", path, tile="31TFK", year=2020, size_px=732)
+    rasterise(country.folder / "parcels.parquet", path)
     return path
 
 
@@ -88,7 +93,7 @@ def test_two_runs_give_the_same_bytes(country: Any) -> None:
 def test_tile_without_any_parcel(country: Any, square: Any, tmp_path: Path) -> None:
     country.harmonise(country.declare([{"ID": "1", "CULTIU": "ORDI", "geometry": square(0, 0)}]))
     with pytest.raises(DeclarationError, match="no parcel lies on tile 31TCG"):
-        rasterise_labels(country.folder / "parcels.parquet", tmp_path / "x.nc", tile="31TCG", year=2020, size_px=366)
+        rasterise(country.folder / "parcels.parquet", tmp_path / "x.nc", tile="31TCG")
     assert not (tmp_path / "x.nc").exists()
 
 
@@ -108,7 +113,7 @@ def test_rasters_equal_gdal_rasterize(country: Any, tmp_path: Path, crs: str) ->
     country.edition["crs"] = crs
     declared = [row | {"geometry": shape} for row, shape in zip(rows, shapes, strict=True)]
     country.harmonise(country.declare(declared, crs=crs))
-    rasterise_labels(country.folder / "parcels.parquet", tmp_path / "labels.nc", tile="31TFK", year=2020, size_px=732)
+    rasterise(country.folder / "parcels.parquet", tmp_path / "labels.nc")
     parcels = gpd.read_parquet(country.folder / "parcels.parquet")
     assert len(parcels) > 290
     drawn = parcels_on(parcels, tile_geobox("31TFK", 10, size_px=732))

@@ -4,27 +4,35 @@ import numpy as np
 import pytest
 import shapely
 
-from cropstack.labels.repair import Repaired, is_sliver, repair_polygons
+from cropstack.labels.repair import Changes, is_sliver, joined, repair_polygons
 
 FIELD = shapely.box(0, 0, 100, 100)
 
 
-def repair_one(geometry: shapely.Geometry | None) -> Repaired:
-    return repair_polygons(np.array([geometry], object))
+class One:
+    """The repair of one geometry: what became of it, and the evidence by reason."""
+
+    def __init__(self, geometry: shapely.Geometry | None) -> None:
+        repaired, changes = repair_polygons(np.array([geometry], object))
+        self.geometry = repaired[0]
+        self.rejected = {reason: rows[0] for reason, rows in changes.rejected.items() if rows}
+        self.repaired = {reason: rows[0] for reason, rows in changes.repaired.items() if rows}
+        assert changes.gone.tolist() == [bool(self.rejected)]
 
 
-def reasons(result: Repaired) -> tuple[list[str], list[str]]:
-    return (
-        [reason for reason, rows in result.rejected.items() if rows],
-        [reason for reason, rows in result.repaired.items() if rows],
-    )
+def repair_one(geometry: shapely.Geometry | None) -> One:
+    return One(geometry)
+
+
+def reasons(result: One) -> tuple[list[str], list[str]]:
+    return list(result.rejected), list(result.repaired)
 
 
 def test_a_field_with_a_hole_is_left_as_it_is() -> None:
     field = FIELD - shapely.box(40, 40, 60, 60)
     result = repair_one(field)
     assert reasons(result) == ([], [])
-    assert result.geometry[0] == field
+    assert result.geometry == field
 
 
 @pytest.mark.parametrize("geometry", [None, shapely.Polygon(), shapely.MultiPolygon()])
@@ -43,42 +51,42 @@ def test_small_loop_is_repaired_and_named() -> None:
     assert not loop.is_valid
     result = repair_one(loop)
     assert reasons(result) == ([], ["invalid_geometry"])
-    assert result.geometry[0].is_valid
-    assert result.geometry[0].area == pytest.approx(10_000, abs=5)
-    assert "Self-intersection[51 1]" in result.repaired["invalid_geometry"][0]
+    assert result.geometry.is_valid
+    assert result.geometry.area == pytest.approx(10_000, abs=5)
+    assert "Self-intersection[51 1]" in result.repaired["invalid_geometry"]
 
 
 def test_bow_tie_whose_area_doubles_is_rejected() -> None:
     bow_tie = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
     result = repair_one(bow_tie)
     assert reasons(result) == (["invalid_geometry"], [])
-    assert "area 0.0 m2, repaired 5000.0 m2" in result.rejected["invalid_geometry"][0]
+    assert "area 0.0 m2, repaired 5000.0 m2" in result.rejected["invalid_geometry"]
 
 
 def test_z_is_dropped() -> None:
     result = repair_one(shapely.force_3d(FIELD, 245.0))
     assert reasons(result) == ([], ["z_dropped"])
-    assert result.geometry[0] == FIELD
-    assert not result.geometry[0].has_z
+    assert result.geometry == FIELD
+    assert not result.geometry.has_z
 
 
 def test_multipolygon_of_one_part_becomes_a_polygon_in_silence() -> None:
     result = repair_one(shapely.MultiPolygon([FIELD]))
     assert reasons(result) == ([], [])
-    assert result.geometry[0] == FIELD
+    assert result.geometry == FIELD
 
 
 def test_parcel_of_two_parts_stays_one_parcel() -> None:
     both = shapely.MultiPolygon([FIELD, shapely.box(200, 0, 300, 100)])
     result = repair_one(both)
     assert reasons(result) == ([], ["multipart"])
-    assert result.geometry[0] == both
+    assert result.geometry == both
 
 
 def test_polygons_of_a_collection_are_kept() -> None:
     result = repair_one(shapely.GeometryCollection([FIELD, shapely.LineString([(0, 0), (500, 0)])]))
     assert reasons(result) == ([], ["not_polygon"])
-    assert result.geometry[0].equals(FIELD)
+    assert result.geometry.equals(FIELD)
 
 
 @pytest.mark.parametrize("geometry", [shapely.Point(0, 0), shapely.LineString([(0, 0), (9, 9)])])
@@ -105,13 +113,31 @@ def test_sliver_is_rejected_and_a_sliver_beside_a_field_dropped() -> None:
     assert reasons(repair_one(strip)) == (["sliver"], [])
     result = repair_one(shapely.MultiPolygon([FIELD, strip]))
     assert reasons(result) == ([], ["sliver"])
-    assert result.geometry[0] == FIELD
-    assert result.repaired["sliver"] == {0: "slivers of 30.0 m2 dropped, 10000.0 m2 kept"}
+    assert result.geometry == FIELD
+    assert result.repaired["sliver"] == "slivers of 30.0 m2 dropped, 10000.0 m2 kept"
 
 
 def test_rows_do_not_disturb_each_other() -> None:
     shapes = [None, FIELD, shapely.box(0, 0, 1, 1), shapely.MultiPolygon([FIELD, shapely.box(200, 0, 300, 100)])]
-    result = repair_polygons(np.array(shapes, object))
-    assert result.is_rejected.tolist() == [True, False, True, False]
-    assert result.geometry[1] == FIELD
-    assert list(result.repaired["multipart"]) == [3]
+    geometry, changes = repair_polygons(np.array(shapes, object))
+    assert changes.gone.tolist() == [True, False, True, False]
+    assert geometry[1] == FIELD
+    assert list(changes.repaired["multipart"]) == [3]
+
+
+def test_a_row_is_rejected_for_the_first_reason_only() -> None:
+    changes = Changes(np.zeros(3, bool))
+    changes.reject("sliver", {0: "thin"})
+    changes.reject("excluded", {0: "a road", 2: "a road"})
+    assert changes.rejected == {"sliver": {0: "thin"}, "excluded": {2: "a road"}}
+
+
+def test_changes_of_batches_count_rows_on() -> None:
+    first, second = Changes(np.array([True, False])), Changes(np.array([False, True, False]))
+    first.rejected["sliver"] = {0: "a"}
+    second.rejected["sliver"] = {1: "b"}
+    second.repair("z_dropped", {0: "c"})
+    whole = joined([first, second])
+    assert whole.rejected == {"sliver": {0: "a", 3: "b"}}
+    assert whole.repaired == {"z_dropped": {2: "c"}}
+    assert whole.gone.tolist() == [True, False, False, True, False]

@@ -20,15 +20,18 @@ from cropstack.files import (
     add_group,
     add_variable,
     create_netcdf,
+    read_csv,
     set_attributes,
     write_chunks,
     write_csv,
+    write_json,
     write_ledger,
 )
 from cropstack.grid import PATCH_PX, RESOLUTIONS_M, crs_attributes, pixel_centres, tile_geobox
 from cropstack.layouts.check_layout import check_layout
 from cropstack.layouts.write_sen4agrinet import write_sen4agrinet
 from cropstack.layouts.write_sen4agrinet_coco import write_sen4agrinet_coco
+from cropstack.splits.assign_parcel_splits import assign_parcel_splits
 from cropstack.splits.assign_splits import assign_splits
 
 SIZE_PX = 732  # two patches a side
@@ -136,10 +139,12 @@ def write_label_file(
     rasters: tuple[np.ndarray, np.ndarray],
     tile: str = "31TCG",
     country: str = "es_ct",
+    **attributes: object,
 ) -> Path:
     """Write a label file; coarser grids take every second and sixth pixel."""
     size_px = len(rasters[0])
-    with create_netcdf(path, {"tile": tile, "year": year, "country": country}) as file:
+    about = {"tile": tile, "year": year, "country": country, "share_alike": 0, **attributes}
+    with create_netcdf(path, about) as file:
         for resolution_m in RESOLUTIONS_M:
             group, step = _add_grid(file, tile, resolution_m, size_px), resolution_m // 10
             for name, dtype, raster in zip(("labels", "parcels"), ("u4", "i8"), rasters, strict=True):
@@ -193,6 +198,19 @@ class Dataset:
         keys = sorted({(country, year) for country, _, year in self.tile_years})
         return [self.table(kind, country, year) for country, year in keys]
 
+    def series(self, ending: str) -> list[Path]:
+        """Tables of parcels by acquisition, by tile and year."""
+        return self.per_tile_year(lambda tile, year: self.result(f"parcels/{year}_{tile}{ending}"))
+
+    def composites(self, tile: str, year: int) -> Path:
+        return self.folder / f"build/samples/composites/{tile}_{year}_parcels.parquet"
+
+    def catalogue(self, tile: str, year: int) -> Path:
+        return self.folder / f"build/catalogue/s2_l1c/{tile}_{year}.json"
+
+    def months(self) -> list[Path]:
+        return [self.result(f"{name}_oad_{split}.csv.gz") for name in self.scenarios for split in SPLITS]
+
     def coco(self) -> list[Path]:
         return [self.result(f"{name}_coco_{split}.json") for name in self.scenarios for split in SPLITS]
 
@@ -200,6 +218,7 @@ class Dataset:
         """Run check_layout on it."""
         check_layout(
             self.products,
+            self.per_tile_year(self.catalogue),
             self.per_tile_year(self.labels),
             self.per_country_year("parcels.parquet"),
             self.per_country_year("tiles.parquet"),
@@ -207,8 +226,16 @@ class Dataset:
             self.result("splits.csv"),
             self.per_tile_year(self.patches),
             self.coco(),
+            self.series(".csv.gz"),
+            self.series(".parquet"),
+            self.series("_ids.csv"),
+            self.per_tile_year(self.composites),
+            self.result("parcel_splits.csv"),
+            self.months(),
             self.result("rejects.csv"),
+            self.result("balance.csv"),
             recipe="sen4agrinet",
+            scenarios=self.scenarios,
         )
 
 
@@ -225,6 +252,9 @@ def build_dataset(
         scenes = _write_scenes(folder, tile, year, dates, number)
         rows += [_product_row(tile, year, scene, "yes") for scene in scenes]
         rows.append(_product_row(tile, year, scenes[0].with_stem(f"CLOUDY{tile}{year}"), "no"))
+        items = [{"id": row[1]} for row in rows if row[3:5] == [tile, year]]
+        query = {"collection": "s2_l1c", "tile": tile, "year": year}
+        write_json(dataset.catalogue(tile, year), {"cropstack:query": query, "features": items})
         rasters = parcel_rasters(10 + number)
         write_label_file(dataset.labels(tile, year), tile=tile, year=year, country=country, rasters=rasters)
         _write_tables(dataset, country, tile, year, int(rasters[1].max()))
@@ -243,7 +273,28 @@ def build_dataset(
         outputs = [dataset.result(f"{name}_coco_{split}.json") for split in SPLITS]
         folders = dataset.per_tile_year(dataset.patches)
         write_sen4agrinet_coco(dataset.result("splits.csv"), folders, classes, *outputs, scenario=name)
+    split_parcels(dataset, classes, legend)
     return dataset
+
+
+def split_parcels(dataset: Dataset, classes: Path, legend: Path) -> None:
+    """Assign the splits of parcels, and write the monthly tables."""
+    assign_parcel_splits(
+        dataset.result("splits.csv"), dataset.per_tile_year(dataset.labels), dataset.per_country_year("tiles.parquet"),
+        legend, classes, dataset.result("parcel_splits.csv"), dataset.result("split_coverage.csv"),
+        tile_years=[list(key) for key in dataset.tile_years],
+    )  # fmt: skip
+    _write_months(dataset)
+
+
+def _write_months(dataset: Dataset) -> None:
+    """Monthly tables: parcel ids only."""
+    rows = read_csv(dataset.result("parcel_splits.csv"))
+    for path in dataset.months():
+        scenario, split = path.name.removesuffix(".csv.gz").split("_oad_")
+        chosen = [row for row in rows if (row["scenario"], row["split"]) == (scenario, split)]
+        chosen.sort(key=lambda row: (row["tile"], row["year"]))
+        write_csv(path, ["parcel_id", "label"], ([row["parcel_index"], 110] for row in chosen))
 
 
 def _write_scenes(folder: Path, tile: str, year: int, dates: list[str], number: int) -> list[Path]:
@@ -278,8 +329,19 @@ def _write_tables(dataset: Dataset, country: str, tile: str, year: int, count: i
     owners = pa.array([tile] * (count + 1) + [None], pa.string())
     table = pa.table({"parcel_index": columns["parcel_index"], "tile": owners, "covered_share": [1.0] * total})
     pq.write_table(table, dataset.table("tiles.parquet", country, year))
+    _write_series(dataset, tile, year, range(1, count + 2))
     row = LedgerRow(f"{year}-x", "harmonise_parcels", "rejected", "sliver", "0.5 m wide; expected 1")
     write_ledger(dataset.table("ledger.csv", country, year), [row])
+
+
+def _write_series(dataset: Dataset, tile: str, year: int, numbers: range) -> None:
+    """Tables of the parcels that a tile owns: their numbers only."""
+    for ending, column in ((".csv.gz", "label"), ("_ids.csv", "id")):
+        path = dataset.result(f"parcels/{year}_{tile}{ending}")
+        write_csv(path, ["parcel_index", column], ([number, 110] for number in numbers))
+    for path in (dataset.result(f"parcels/{year}_{tile}.parquet"), dataset.composites(tile, year)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"parcel_index": pa.array(numbers, pa.int64())}), path)
 
 
 SCENARIOS = {
@@ -294,11 +356,13 @@ TILE_YEARS: list[TileYear] = [("es_ct", "31TCG", 2019), ("es_ct", "31TCG", 2020)
 def build(root: Path) -> SimpleNamespace:
     """The builders."""
 
+    classes, legend = root / "taxonomy/classes.csv", root / "taxonomy/legends/sen4agrinet11.csv"
+
     def dataset(folder: Path, dates: list[str]) -> Dataset:
-        classes, legend = root / "taxonomy/classes.csv", root / "taxonomy/legends/sen4agrinet11.csv"
         return build_dataset(folder, classes, legend, tile_years=TILE_YEARS, dates=dates, scenarios=SCENARIOS)
 
     return SimpleNamespace(
         scene=write_scene, scene_pixels=scene_pixels, labels=write_label_file, rasters=parcel_rasters,
         source=write_source, dataset=dataset, set_attributes=set_attributes, size_px=SIZE_PX,
+        split_parcels=lambda dataset: split_parcels(dataset, classes, legend),
     )  # fmt: skip

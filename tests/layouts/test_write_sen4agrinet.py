@@ -126,6 +126,20 @@ def test_root_attributes_are_those_of_the_published_files(written: SimpleNamespa
         assert "Copernicus Sentinel data 2019; Office 2019" in file.getncattr("source")
 
 
+def test_licences_of_declarations_and_land_cover_reach_the_patches(
+    written: SimpleNamespace, build: SimpleNamespace, tmp_path: Path
+) -> None:
+    about = {"background": "CORINE Land Cover 2018", "background_licence": "free", "background_attribution": "EEA"}
+    shared = build.labels(tmp_path / "labels.nc", year=2019, rasters=written.rasters, share_alike=1, **about)
+    names = ("labels_share_alike", "labels_licence", *(f"labels_{name}" for name in about))
+    with netCDF4.Dataset(patch(written, 1, 0)) as file:
+        assert [getattr(file, name, None) for name in names] == ["no", "Open ES", None, None, None]
+    written.write(labels=shared)
+    with netCDF4.Dataset(patch(written, 1, 0)) as file:
+        assert [getattr(file, name, None) for name in names] == ["yes", "Open ES", *about.values()]
+    written.write()
+
+
 def test_netcdf4_and_xarray_read_time_and_fill_value(written: SimpleNamespace, build: SimpleNamespace) -> None:
     expected = [datetime.fromisoformat(time).replace(tzinfo=None) for time in TIMES]
     with netCDF4.Dataset(patch(written, 0, 0)) as file:

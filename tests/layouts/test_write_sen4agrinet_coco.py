@@ -90,7 +90,7 @@ def test_files_of_a_scenario_share_no_id_and_no_patch(dataset: SimpleNamespace) 
 def test_a_sample_without_a_file_is_not_listed(dataset: SimpleNamespace) -> None:
     """Patch (1, 1) of 2019 has no date, so no file; its place is split all the same."""
     assert "2019_31TCG_patch_01_01" in dataset.result("splits.csv").read_text()
-    names = [image["file_name"] for path in files_of(dataset) for image in read_coco(path)[0]["images"]]
+    names = [image["file_name"] for path in files_of(dataset) for image in read_coco(path).head["images"]]
     assert not [name for name in names if "2019_31TCG_patch_01_01" in name]
     assert [name for name in names if "2020_31TCG_patch_01_01" in name]
 
@@ -113,7 +113,7 @@ def test_an_empty_split_is_a_valid_file(dataset: SimpleNamespace, root: Path, tm
     write_sen4agrinet_coco(splits, dataset.per_tile_year(dataset.patches), classes, *outputs, scenario="scenario1")
     data = json.loads(outputs[2].read_text())
     assert (data["images"], data["annotations"]) == ([], [])
-    assert read_coco(outputs[2])[1] == Counter()
+    assert read_coco(outputs[2]).annotations == Counter()
 
 
 def test_a_parcel_with_two_classes_is_refused() -> None:

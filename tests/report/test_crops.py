@@ -6,11 +6,10 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from cropstack.errors import LedgerRow
-from cropstack.files import write_ledger
+from cropstack.files import LEDGER_COLUMNS, write_csv
 from cropstack.legend import LegendClass
 from cropstack.report.crops import log_percent
-from cropstack.report.tables import class_hectares, read_area, read_reasons, spread
+from cropstack.report.tables import EVERYWHERE, class_hectares, read_area, read_reasons, spread
 
 
 def test_bar_of_a_pixel_is_the_shortest_and_each_factor_of_ten_adds_the_same() -> None:
@@ -33,12 +32,14 @@ def test_mapped_share_goes_by_area_not_by_number(tmp_path: Path) -> None:
 
 
 def test_reasons_are_counted_with_their_first_three_examples(tmp_path: Path) -> None:
-    rows = [LedgerRow(f"p{i}", "harmonise_parcels", "repaired", "sliver", "thin") for i in range(5)]
-    rows.append(LedgerRow("q", "harmonise_parcels", "rejected", "empty", "no area"))
-    write_ledger(tmp_path / "ledger.csv", rows)
-    empty, sliver = read_reasons(tmp_path / "ledger.csv")
-    assert (sliver.count, [unit for unit, _ in sliver.examples]) == (5, ["p0", "p1", "p2"])
+    rows = [("fr_2019", f"p{i}", "harmonise_parcels", "repaired", "sliver", "thin") for i in range(5)]
+    rows.append(("fr_2020", "q", "harmonise_parcels", "rejected", "empty", "no area"))
+    write_csv(tmp_path / "rejects.csv", ["area", *LEDGER_COLUMNS], rows)
+    reasons = read_reasons(tmp_path / "rejects.csv")
+    empty, sliver = reasons[EVERYWHERE]
+    assert (sliver.count, [unit for _, unit, _ in sliver.examples]) == (5, ["p0", "p1", "p2"])
     assert (empty.count, empty.action) == (1, "rejected")
+    assert (reasons["fr_2019"], reasons["fr_2020"]) == ([sliver], [empty])
 
 
 def test_long_lists_are_thinned_evenly_and_short_ones_are_whole() -> None:

@@ -26,7 +26,7 @@ SECTIONS = {
     INDEX: {"overview"},
     REPORT: {
         *("places", "examples", "crops", "distribution", "ndvi_profiles", "embedding", "scores", "acquisitions"),
-        *("pixels", "left_out", "provenance", "paper", "usage"),
+        *("pixels", "balance", "left_out", "provenance", "paper", "usage"),
     },
 }
 PHONE_PX, DESK_PX = 390, 1400
@@ -182,15 +182,43 @@ def test_marks_of_the_timeline_are_as_many_as_products(build: Path, report: Page
     assert css["leftout"] == sum(row["used"] == "no" for row in lock) + len(reasons)
 
 
-def test_repairs_and_rejects_are_those_of_the_ledgers(build: Path, report: Page) -> None:
+def test_repairs_and_rejects_are_those_of_the_table(build: Path, report: Page) -> None:
+    rejects = rows(build / "results/sen4agrinet/rejects.csv")
     columns = ("stage", "action", "reason")
-    expected: Counter[str] = Counter()
-    for where, file in (
-        ("rejects", "results/sen4agrinet/rejects.csv"),
-        ("es_ct/2019", "build/labels/es_ct_2019_ledger.csv"),
-    ):
-        expected += Counter("/".join([where, *(row[c] for c in columns)]) for row in rows(build / file))
-    assert report.counts("ledger/") == expected
+    assert report.counts("rejects/") == Counter("/".join(row[c] for c in columns) for row in rejects)
+    assert report.counts("rejects_in/") == Counter("/".join(row[c] for c in ("area", *columns)) for row in rejects)
+    ledger = rows(build / "build/labels/es_ct_2019_ledger.csv")
+    assert Counter(row["unit"] for row in rejects if row["stage"] == "harmonise_parcels") == Counter(
+        row["unit"] for row in ledger
+    )
+
+
+def test_the_balance_of_the_report_is_that_of_the_table(build: Path, report: Page) -> None:
+    by_split: Counter[str] = Counter()
+    by_area: Counter[str] = Counter()
+    for row in rows(build / "results/sen4agrinet/balance.csv"):
+        term = "/".join([row["term"], row["reason"]]).rstrip("/")
+        for split in {row["split"], ""}:
+            by_split[f"{row['flow']}/{row['scenario']}/{split}/{term}"] += int(row["count"])
+        if row["area"]:
+            by_area[f"{row['area']}/{row['flow']}/{row['scenario']}/{row['split']}/{term}"] += int(row["count"])
+    assert report.counts("balance/") == by_split
+    assert report.counts("balance_in/") == by_area
+    for key, entered in by_split.items():
+        flow, _, term = key.rpartition("/")
+        if term == "entered":
+            rejected = sum(count for other, count in by_split.items() if other.startswith(f"{flow}/rejected/"))
+            assert entered == by_split[f"{flow}/left"] + rejected
+
+
+def test_training_samples_of_the_report_are_those_of_the_experiments(build: Path, report: Page) -> None:
+    shown: Counter[str] = Counter()
+    for file in (build / "results/sen4agrinet/experiments").glob("*/*/samples.csv"):
+        for row in rows(file):
+            fate = f"used/{row['split']}" if row["fate"] == "used" else row["fate"]
+            shown[f"{file.parent.name}/{row['unit']}/{fate}"] += int(row["number"])
+    assert shown
+    assert +Counter(report.counts("training/")) == shown
 
 
 def test_samples_and_parcels_of_each_split_are_those_of_the_tables(build: Path, report: Page) -> None:
@@ -278,7 +306,7 @@ def test_faults_of_the_declarations_appear_with_their_number(build: Path, report
     truth = [row for file in build.rglob("archive/simulated/declarations/es_ct/**/*.truth.csv") for row in rows(file)]
     expected = Counter(row["expected"] for row in truth if row["expected"] != "none")
     by_reason: Counter[str] = Counter()
-    for key, count in report.counts("ledger/es_ct/2019/").items():
+    for key, count in report.counts("rejects_in/es_ct_2019/harmonise_parcels/").items():
         by_reason[key.rpartition("/")[2]] += count
     # Rows of the ledger are one for each unknown code; the parcels that have one are counted among the crops.
     by_reason["unknown_code"] = int(report.numbers["unknown/es_ct/2019"])

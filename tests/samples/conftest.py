@@ -92,6 +92,15 @@ def write_tiles(path: Path, owners: Mapping[int, str | None]) -> Path:
     return path
 
 
+def damage(path: Path, how: str) -> Path:
+    """Cut a file in half (``cut``), overwrite its second half (``hole``), or replace it by ``text``."""
+    data = path.read_bytes()
+    middle = len(data) // 2
+    hole = data[:middle] + b"\xa5" * (len(data) - middle)
+    path.write_bytes({"cut": data[:middle], "hole": hole, "text": b"hello"}[how])
+    return path
+
+
 # --- a simulated archive ----------------------------------------------------------------------------------
 
 SIZE_PX = 732  # two patches a side
@@ -189,7 +198,8 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     codes = [*fields["class_code"], *[110] * len(special)]
     parcels = write_parcels(folder, geometry, codes, crs="EPSG:25831")
     assign_tiles(parcels, folder / "tiles.parquet", selected=[TILE], size_px=SIZE_PX)
-    rasterise_labels(parcels, folder / "labels.nc", tile=TILE, year=YEAR, size_px=SIZE_PX)
+    clc = Path(__file__).parents[2] / "taxonomy/clc.csv"
+    rasterise_labels(parcels, [], clc, folder / "labels.nc", tile=TILE, year=YEAR, size_px=SIZE_PX, corine_year=None)
     product, scene = _read_product(folder, _digital_numbers(fields))
     names = {name: len(fields) + 1 + number for number, name in enumerate(special)}
     return Archive(product, scene, parcels, folder / "tiles.parquet", folder / "labels.nc", names)
@@ -220,4 +230,6 @@ def _read_product(folder: Path, bands: dict[str, np.ndarray]) -> tuple[Path, Pat
 @pytest.fixture(scope="session")
 def build() -> SimpleNamespace:
     """The builders."""
-    return SimpleNamespace(scene=write_scene, labels=write_labels, parcels=write_parcels, tiles=write_tiles)
+    return SimpleNamespace(
+        scene=write_scene, labels=write_labels, parcels=write_parcels, tiles=write_tiles, damage=damage
+    )

@@ -1,5 +1,6 @@
 """Monthly series of parcels: medians over acquisitions, gaps filled and flagged."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from cropstack.errors import SampleError
+from cropstack.errors import CropstackError, SampleError
 from cropstack.files import sha256
 from cropstack.samples.composite_parcels import composite_parcels
 from cropstack.samples.tables import read_about, write_table
@@ -31,7 +32,8 @@ def aggregate(
     for band, values in (("B02", means), ("B05", means if second is None else second)):
         columns |= {f"{band}_mean": np.float32(values), f"{band}_std": np.float32(values) / 10}
     path = folder / f"{sensing[:10]}.parquet"
-    write_table(path, columns, {"tile": tile, "year": int(sensing[:4]), "sensing_time": sensing})
+    about = {"scene": f"S2A_{sensing}_{tile}", "tile": tile, "year": int(sensing[:4]), "sensing_time": sensing}
+    write_table(path, columns, about)
     return path
 
 
@@ -122,4 +124,46 @@ def test_wrong_inputs_are_named(year: list[Path], parcels: Path, tmp_path: Path,
         compose([*year, others], parcels, tmp_path)
     build.parcels(tmp_path, [shapely.box(0, 0, 1, 1)] * 7, [110] * 7, crs="EPSG:32631")
     with pytest.raises(SampleError, match="1 parcels have no class_code, the first is parcel 8"):
+        compose(year, parcels, tmp_path)
+
+
+def test_an_acquisition_given_twice_is_refused(year: list[Path], parcels: Path, tmp_path: Path) -> None:
+    again = shutil.copy(year[0], tmp_path / "again.parquet")
+    with pytest.raises(SampleError, match=r"again\.parquet: holds S2A_.*, as another table does"):
+        compose([*year, again], parcels, tmp_path)
+
+
+def test_a_parcel_twice_in_the_declarations_is_refused(year: list[Path], parcels: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(parcels)
+    pd.concat([table, table[7:8]]).to_parquet(parcels)
+    with pytest.raises(SampleError, match=r"parcels\.parquet: parcel 8 stands twice"):
+        compose(year, parcels, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["cut", "hole", "text"])
+def test_a_damaged_table_is_named(
+    year: list[Path], parcels: Path, build: SimpleNamespace, tmp_path: Path, how: str
+) -> None:
+    for path in (year[1], parcels):
+        whole = path.read_bytes()
+        build.damage(path, how)
+        with pytest.raises(CropstackError, match=f"{path.name}: not readable as a table"):
+            compose(year, parcels, tmp_path)
+        path.write_bytes(whole)
+
+
+def test_a_table_without_a_column_is_named(year: list[Path], parcels: Path, tmp_path: Path) -> None:
+    table = pq.read_table(year[0])
+    pq.write_table(table.drop(["B05_std"]), year[0])
+    with pytest.raises(SampleError, match=r"has no column B05_std \(1 missing\)"):
+        compose(year, parcels, tmp_path)
+
+
+def test_a_page_whose_bytes_changed_is_not_read(year: list[Path], parcels: Path, tmp_path: Path) -> None:
+    """Even where the table still decodes: each page has a checksum."""
+    data = bytearray(year[0].read_bytes())
+    place = data.index(np.array([3, 8]).tobytes())  # the numbers of the parcels, which zstd leaves as they are
+    data[place] ^= 1
+    year[0].write_bytes(data)
+    with pytest.raises(CropstackError, match=r"not readable as a table .*could not verify page integrity"):
         compose(year, parcels, tmp_path)

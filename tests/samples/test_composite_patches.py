@@ -1,5 +1,6 @@
 """Monthly composites of pixels against numpy, their file, and what is refused."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,9 @@ from cropstack.files import sha256
 from cropstack.grid import pixel_centres, tile_geobox
 from cropstack.samples.composite_patches import composite_patches
 
+COMPOSITE = {"bands": ["B04", "B8A"], "months": [4, 7], "patch_px": 61, "fill": "linear"}
 SETTINGS: dict[str, Any] = {
-    "tile": "31TCG", "year": 2019, "size_px": 732, "bands": ["B04", "B8A"], "months": [4, 7], "patch_px": 61,
-    "fill": "linear", "left_out_flags": ["nodata", "saturated"],
+    "tile": "31TCG", "year": 2019, "size_px": 732, "composite": COMPOSITE, "left_out_flags": ["nodata", "saturated"],
 }  # fmt: skip
 DATES = ["2019-03-31T10:56:00Z", "2019-04-01T00:00:00Z", "2019-04-20T10:56:00Z", "2019-04-25T10:56:00Z",
          "2019-04-29T10:56:00Z", "2019-07-31T23:59:59Z"]  # fmt: skip
@@ -132,8 +133,11 @@ def test_order_of_the_scenes_changes_no_byte(made: SimpleNamespace) -> None:
     ],
 )
 def test_wrong_inputs_are_named(made: SimpleNamespace, change: dict[str, Any], error: type, text: str) -> None:
+    settings = SETTINGS | change
+    if not set(change) <= set(SETTINGS):
+        settings = SETTINGS | {"composite": COMPOSITE | change}
     with pytest.raises(CropstackError, match=text) as caught:
-        composite_patches(made.scenes, made.labels, made.folder / "none.h5", **SETTINGS | change)
+        composite_patches(made.scenes, made.labels, made.folder / "none.h5", **settings)
     assert caught.type is error
     assert not (made.folder / "none.h5").exists()
 
@@ -142,3 +146,17 @@ def test_labels_of_another_year_are_refused(made: SimpleNamespace, build: Simple
     labels = build.labels(tmp_path / "labels.nc", made.codes, year=2020)
     with pytest.raises(SampleError, match="holds 31TCG 2020; expected 31TCG 2019"):
         composite_patches(made.scenes, labels, tmp_path / "c.h5", **SETTINGS)
+
+
+@pytest.mark.parametrize("how", ["cut", "hole", "text"])
+@pytest.mark.parametrize("kind", ["scene", "labels"])
+def test_a_damaged_file_is_named(
+    made: SimpleNamespace, build: SimpleNamespace, tmp_path: Path, how: str, kind: str
+) -> None:
+    path = tmp_path / "damaged.nc"
+    shutil.copy(made.scenes[2] if kind == "scene" else made.labels, path)
+    build.damage(path, how)
+    scenes = [*made.scenes[:2], path] if kind == "scene" else made.scenes[:3]
+    with pytest.raises(CropstackError, match=r"damaged\.nc: not readable as"):
+        composite_patches(scenes, path if kind == "labels" else made.labels, tmp_path / "c.h5", **SETTINGS)
+    assert not (tmp_path / "c.h5").exists()

@@ -9,7 +9,8 @@ from cropstack.grid import tile_geobox
 from cropstack.samples.membership import coarsen, coverage_weights, raster_weights
 from cropstack.samples.weights import Weights
 
-GRID = tile_geobox("31TCG", 10, size_px=366)
+GRIDS = {resolution_m: tile_geobox("31TCG", resolution_m, size_px=366) for resolution_m in (10, 20, 60)}
+GRID = GRIDS[10]
 LEFT, BOTTOM, RIGHT, TOP = GRID.extent.boundingbox.bbox
 
 
@@ -25,6 +26,11 @@ def test_pixels_of_a_raster_are_sorted_by_parcel() -> None:
     assert weights.pixels.tolist() == [2, 3, 4, 0, 5]
     assert weights.offsets.tolist() == [0, 3, 3, 5]  # parcel 6 has no pixel
     assert weights.weights is None
+
+
+def test_a_position_beyond_the_parcels_is_refused_before_a_kernel_writes_there() -> None:
+    with pytest.raises(ValueError, match="holds position 2; expected positions below 2"):
+        raster_weights(np.array([[0, 2]], np.int32), np.array([5, 6]))
 
 
 def test_a_coarse_pixel_weighs_the_parcels_fine_pixels_in_it() -> None:
@@ -52,14 +58,22 @@ AWKWARD = {
 }
 
 
-def test_coverage_is_the_covered_share_of_each_pixel() -> None:
-    """Compared with intersections computed by GEOS."""
+@pytest.mark.parametrize("resolution_m", [10, 20, 60])
+def test_coverage_is_the_covered_share_of_each_pixel(resolution_m: int) -> None:
+    """Compared with the area in which GEOS cuts each pixel's square with the polygon."""
     geometry = gpd.GeoSeries(list(AWKWARD.values()), crs="EPSG:32631")
-    weights = coverage_weights(geometry, np.arange(len(geometry)), GRID)
-    y, x = np.divmod(np.arange(110 * 366), 366)
-    pixels = shapely.box(LEFT + 10 * x, TOP - 10 * y - 10, LEFT + 10 * x + 10, TOP - 10 * y)
+    weights = coverage_weights(geometry, np.arange(len(geometry)), GRIDS[resolution_m])
+    width = 3660 // resolution_m
+    y, x = np.divmod(np.arange(1100 // resolution_m * width), width)
+    squares = [
+        LEFT + resolution_m * x,
+        TOP - resolution_m * (y + 1),
+        LEFT + resolution_m * (x + 1),
+        TOP - resolution_m * y,
+    ]
+    pixels = shapely.box(*squares)
     for row, (name, polygon) in enumerate(AWKWARD.items()):
-        share = shapely.area(shapely.intersection(pixels, polygon)) / 100
+        share = shapely.area(shapely.intersection(pixels, polygon)) / resolution_m**2
         expected = {pixel: share[pixel] for pixel in np.flatnonzero(share > 1e-9).tolist()}
         assert members(weights, row) == pytest.approx(expected, abs=1e-6), name
     assert members(weights, 3) == {}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cropstack.errors import SampleError
+from cropstack.errors import CropstackError, SampleError
 from cropstack.samples.select_classes import select_classes, selection_rows
 
 
@@ -74,3 +74,11 @@ def test_wrong_inputs_are_named(build: SimpleNamespace, root: Path, tmp_path: Pa
         labels = label_file(build, tmp_path / "l.nc", codes, **options)
         with pytest.raises(SampleError, match=text):
             select_classes([labels], classes, tmp_path / "out.csv", tile_years=place)
+
+
+@pytest.mark.parametrize("how", ["cut", "hole", "text"])
+def test_damaged_labels_are_named(build: SimpleNamespace, root: Path, tmp_path: Path, how: str) -> None:
+    labels = build.damage(label_file(build, tmp_path / "l.nc", [110, 120]), how)
+    place = [["fr", "31TCG", 2019]]
+    with pytest.raises(CropstackError, match=r"l\.nc: not readable as"):
+        select_classes([labels], root / "taxonomy/classes.csv", tmp_path / "out.csv", tile_years=place)

@@ -7,12 +7,13 @@ from typing import Any
 import h5py
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 
-from cropstack.errors import ConfigError, SampleError
+from cropstack.errors import ConfigError, CropstackError, SampleError
 from cropstack.files import sha256
 from cropstack.grid import tile_geobox
 from cropstack.samples.weigh_parcels import weigh_parcels
@@ -118,9 +119,52 @@ def test_coverage_of_all_parcels_agrees_with_exactextract(archive: Any, tmp_path
         np.testing.assert_allclose(weights.weights, np.concatenate(expected["coverage"].to_list()), atol=1e-6)
 
 
-def test_weights_that_do_not_fit_the_grid_are_refused(inputs: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("resolution_m", "name", "value"),
+    [(10, "pixels", -3), (10, "offsets", 5), (20, "weights", np.nan), (60, "weights", 0)],
+)
+def test_weights_that_do_not_fit_the_grid_are_refused(
+    inputs: list[Path], tmp_path: Path, resolution_m: int, name: str, value: float
+) -> None:
     weigh_parcels(*inputs, tmp_path / "w.h5", **SETTINGS)
     with h5py.File(tmp_path / "w.h5", "r+") as file:
-        file["r10m/pixels"][0] = -3
-    with pytest.raises(SampleError, match="do not fit a grid of 133956 pixels"):
-        read_weights(tmp_path / "w.h5", 10, pixels=366**2)
+        file[f"r{resolution_m}m/{name}"][0] = value
+    pixels = (3660 // resolution_m) ** 2
+    with pytest.raises(SampleError, match=f"do not fit a grid of {pixels} pixels"):
+        read_weights(tmp_path / "w.h5", resolution_m, pixels=pixels)
+
+
+@pytest.mark.parametrize("number", [-7, 6])
+def test_a_parcel_number_that_cannot_be_is_refused(inputs: list[Path], tmp_path: Path, number: int) -> None:
+    with h5py.File(inputs[2], "r+") as file:
+        values = file["r10m/parcels"][...]
+        values[0, 0] = number
+        file["r10m/parcels"][...] = values
+    with pytest.raises(SampleError, match=f"holds parcel {number}; the table of tiles ends at 5"):
+        weigh_parcels(*inputs, tmp_path / "w.h5", **SETTINGS)
+
+
+def test_a_parcel_twice_in_the_table_of_tiles_is_refused(inputs: list[Path], tmp_path: Path) -> None:
+    table = pd.read_parquet(inputs[1])
+    pd.concat([table, table[1:2]]).to_parquet(inputs[1], index=False)
+    with pytest.raises(SampleError, match=r"tiles\.parquet: parcel 2 stands twice"):
+        weigh_parcels(*inputs, tmp_path / "w.h5", **SETTINGS)
+
+
+def test_a_parcel_without_geometry_is_refused(inputs: list[Path], build: SimpleNamespace, tmp_path: Path) -> None:
+    square = shapely.box(0, 0, 1, 1)
+    build.parcels(tmp_path, [square, shapely.Polygon(), *[square] * 3], [110] * 5, crs="EPSG:32631")
+    with pytest.raises(SampleError, match="has no geometry of parcel 2, which 31TCG owns"):
+        weigh_parcels(*inputs, tmp_path / "w.h5", **SETTINGS | {"weighting": "coverage"})
+
+
+@pytest.mark.parametrize("how", ["cut", "hole", "text"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_damaged_file_is_named(
+    inputs: list[Path], build: SimpleNamespace, tmp_path: Path, how: str, number: int
+) -> None:
+    build.damage(inputs[number], how)
+    weighting = "coverage" if number == 0 else "pixel"
+    with pytest.raises(CropstackError, match=f"{inputs[number].name}: not readable as"):
+        weigh_parcels(*inputs, tmp_path / "w.h5", **SETTINGS | {"weighting": weighting})
+    assert not (tmp_path / "w.h5").exists()

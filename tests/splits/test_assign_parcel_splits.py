@@ -1,6 +1,7 @@
 """Splits of parcels on 2 × 2 patches of 366 pixels, worked out by hand."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cropstack.errors import LayoutError
+from cropstack.errors import CropstackError, LayoutError
 from cropstack.files import add_bare_dimension, add_group, add_variable, create_netcdf, write_chunks
 from cropstack.splits.assign_parcel_splits import assign_parcel_splits
 from cropstack.splits.parcel_pieces import pieces_of_patch, split_parcels
@@ -185,6 +186,52 @@ def test_files_that_do_not_belong_together_are_errors(inputs: SimpleNamespace) -
         run(SimpleNamespace(**{**vars(inputs), "tiles": []}))
     with pytest.raises(LayoutError, match="holds 31TCK 2019; expected 31TCJ 2019"):
         run(SimpleNamespace(**{**vars(inputs), "labels": inputs.labels[::-1]}))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda t: pd.concat([t, t[:1].assign(split="test")]),
+            r"row 14 .* names a patch of its scenario for the second",
+        ),
+        (
+            lambda t: t.replace({"split": {"val": "valid"}}),
+            r"row 4 \(scenario1,31TCJ,2019,1,0,valid\) has another split",
+        ),
+        (
+            lambda t: t.replace({"tile": {"31TCJ": "31TCH"}}),
+            r".*31TCH,.* is of a tile and year that has no labels here",
+        ),
+        (lambda t: t.replace({"row": {"1": "one"}}), 'row 4 has row "one"; expected a number'),
+        (lambda t: t[:0], "has no row; expected a patch a row"),
+        (lambda t: t.drop(columns="row"), "not readable as splits .*'row'"),
+    ],
+)
+def test_splits_that_cannot_be_are_named(
+    inputs: SimpleNamespace, change: Callable[[pd.DataFrame], pd.DataFrame], text: str
+) -> None:
+    change(pd.read_csv(inputs.splits, dtype=str)).to_csv(inputs.splits, index=False)
+    with pytest.raises(CropstackError, match=rf"splits\.csv: {text}"):
+        run(inputs)
+    assert not (inputs.folder / "parcel_splits.csv").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", None])
+def test_a_damaged_file_is_named(inputs: SimpleNamespace, content: bytes | None) -> None:
+    for path in (inputs.labels[1], inputs.tiles[0]):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+        with pytest.raises(CropstackError, match=f"{path.name}: not readable as"):
+            run(inputs)
+        path.write_bytes(whole)
+
+
+def test_a_parcel_twice_in_the_table_of_tiles_is_refused(inputs: SimpleNamespace) -> None:
+    table = pq.read_table(inputs.tiles[0])
+    pq.write_table(pa.concat_tables([table, table.slice(2, 1)]), inputs.tiles[0])
+    with pytest.raises(LayoutError, match="parcel 3 stands twice"):
+        run(inputs)
 
 
 def test_pieces_of_a_patch() -> None:

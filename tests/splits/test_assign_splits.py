@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cropstack.errors import ConfigError, LayoutError
+from cropstack.errors import ConfigError, CropstackError, LayoutError
 from cropstack.files import add_bare_dimension, add_group, add_variable, create_netcdf, write_chunks
 from cropstack.legend import LegendClass
 from cropstack.splits.assign_splits import assign_splits
@@ -161,7 +161,8 @@ def test_a_pin_that_the_scenario_rules_out_is_refused(inputs: SimpleNamespace, t
         (b"caf\xe9,row\n", "is no CSV in UTF-8"),
         (b"recipe,product\nsen4agrinet,A\n", "has no column scenario; expected a splits.csv"),
         (b"scenario,tile,row,column,split\nscenario1,31TCG,two,3,val\n", 'line 2 has row "two" and column "3"'),
-        (b"scenario,tile,row,column,split\nscenario1,31TCG,2\n", 'line 2 has row "2" and column ""'),
+        (b"scenario,tile,row,column,split\nscenario1,31TCG,2,,val\n", 'line 2 has row "2" and column ""'),
+        (b"scenario,tile,row,column,split\nscenario1,31TCG,2\n", "row 2 has not the 5 columns of the header"),
         (b"scenario,tile,row,column,split\n", "pins no place of scenario1; expected"),
         (b"scenario,tile,row,column,split\nscenario1,29SND,1,1,val\n", "pins no place of scenario1"),
         (b"scenario,tile,row,column,split\nanother,31TCG,1,1,val\n", "pins no place of scenario1"),
@@ -191,6 +192,16 @@ def test_shares_must_add_up_to_one(inputs: SimpleNamespace, tmp_path: Path) -> N
 def test_a_label_file_in_the_place_of_another_is_refused(inputs: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match="holds 31TCJ 2019; expected 31TCG 2019"):
         run(inputs, tmp_path / "splits.csv", labels=inputs.labels[::-1])
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", None])
+def test_a_damaged_label_file_is_named(inputs: SimpleNamespace, tmp_path: Path, content: bytes | None) -> None:
+    data = inputs.labels[1].read_bytes()
+    path = tmp_path / inputs.labels[1].name
+    path.write_bytes(data[: len(data) // 2] if content is None else content)
+    labels = [inputs.labels[0], path, inputs.labels[2]]
+    with pytest.raises(CropstackError, match=rf"{path.name}: not readable as HDF5"):
+        run(inputs, tmp_path / "splits.csv", labels=labels)
 
 
 def test_the_log_counts_classes_and_cut_parcels(

@@ -1,5 +1,6 @@
 """Composites, splits and legends in small, with classes that a model can tell apart."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,7 +50,9 @@ def write_parcels(path: Path, codes: list[int], seed: int = 1, missing: tuple[in
             columns[f"{band}_{month + 1:02d}_std"] = pa.array(values[:, month, 2 * position + 1])
         columns[f"{month + 1:02d}_filled"] = pa.array([False] * len(codes))
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
+    tile, year, _ = path.stem.split("_")
+    about = {"cropstack": json.dumps({"tile": tile, "year": int(year)})}
+    pq.write_table(pa.table(columns).replace_schema_metadata(about), path)
     return path
 
 
@@ -63,8 +66,11 @@ def write_patches(path: Path, *, seed: int = 1, size: int = 61, months: int = 2,
     series = separable(rng, flat, (months, bands)).reshape(SIZE_PX, SIZE_PX, months, bands).transpose(2, 3, 0, 1)
     labels[::size] = 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    tile, year, _ = path.stem.split("_")
     with h5py.File(path, "w") as file:
-        file.create_dataset("composites", data=series, chunks=(months, bands, size, size))
+        file.attrs.update({"tile": tile, "year": int(year)})
+        file["month"] = np.arange(4, 4 + months)
+        file.create_dataset("composites", data=series, chunks=(months, bands, size, size)).attrs["bands"] = "B04 B08"
         file.create_dataset("labels", data=labels, chunks=(size, size))
     return path
 
@@ -85,7 +91,8 @@ def write_patch_splits(path: Path, tile_years: list[tuple[str, int]]) -> Path:
 def write_parcel_splits(path: Path, tile: str, year: int, splits: list[str]) -> Path:
     """Splits of parcels 1 to n; "" is left out."""
     table = pd.DataFrame({"parcel_index": range(1, len(splits) + 1), "split": splits})
-    table = table.assign(scenario="scenario1", country="fr", tile=tile, year=year, reason="")
+    table["reason"] = np.where(table["split"] == "", "touches_other_split", "")
+    table = table.assign(scenario="scenario1", country="fr", tile=tile, year=year)
     table[["scenario", "country", "tile", "year", "parcel_index", "split", "reason"]].to_csv(path, index=False)
     return path
 

@@ -1,6 +1,8 @@
 """Which samples a model sees: by split, by legend, drawn by hash; and what their values are."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cropstack.errors import ConfigError, SampleError
+from cropstack.errors import ConfigError, CropstackError, SampleError
 from cropstack.legend import LegendClass
+from cropstack.train.account import Account, check_balance, write_accounts
 from cropstack.train.parcels import parcel_parts
 from cropstack.train.patches import patch_parts, read_sub_patch
-from cropstack.train.samples import Part, check_parts, class_lookup, draw
+from cropstack.train.samples import Drawn, Part, check_parts, class_lookup, draw
 
 LEGEND = [
     LegendClass(1, "Wheat", "#000000", (110,)),
@@ -45,6 +48,10 @@ def parcels(make: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
 
 
 def parts_of(parcels: SimpleNamespace, make: SimpleNamespace, months: list[int] = MONTHS, **changes: object) -> dict:
+    return drawn_of(parcels, make, months, **changes).parts
+
+
+def drawn_of(parcels: SimpleNamespace, make: SimpleNamespace, months: list[int] = MONTHS, **changes: object) -> Drawn:
     experiment = make.experiment("tempcnn", **changes)
     return parcel_parts([parcels.store], parcels.splits, experiment, CLASS_OF, months=months)
 
@@ -60,11 +67,40 @@ def test_parcels_with_a_class_and_a_split(parcels: SimpleNamespace, make: Simple
     }  # fmt: skip
 
 
-def test_a_parcel_without_a_value_is_left_out_and_counted(parcels: SimpleNamespace, make: SimpleNamespace) -> None:
-    assert [part.left_out for part in parts_of(parcels, make).values()] == [0, 0, 1]
-    others = parts_of(parcels, make, months=[7, 8])
-    assert others["test"].left_out == 0  # the missing value is in June
-    assert others["test"].units["parcel_index"].tolist() == [6, 7]
+def test_every_parcel_is_used_or_left_out_for_a_reason(parcels: SimpleNamespace, make: SimpleNamespace) -> None:
+    (account,) = drawn_of(parcels, make).accounts
+    assert account == Account("parcel", 9, {
+        ("train", "used"): 3, ("val", "used"): 2, ("test", "used"): 1, ("train", "unknown_class"): 1,
+        ("test", "missing_value"): 1, ("", "touches_other_split"): 1,
+    })  # fmt: skip
+    (limited,) = drawn_of(parcels, make, max_samples=2).accounts
+    assert (limited.fates["train", "used"], limited.fates["train", "over_limit"]) == (2, 1)
+
+
+def test_a_missing_value_counts_only_in_the_months_of_the_series(
+    parcels: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    assert parts_of(parcels, make)["test"].units["parcel_index"].tolist() == [7]
+    assert parts_of(parcels, make, months=[7, 8])["test"].units["parcel_index"].tolist() == [
+        6,
+        7,
+    ]  # parcel 6 lacks June
+
+
+def test_parcels_outside_the_legend_and_of_other_areas_are_counted(
+    parcels: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    parcels.splits.write_text(parcels.splits.read_text().replace("31TCJ,2019", "31TCH,2019"))
+    other = make.parcels(
+        parcels.store.with_name("31TCH_2019_parcels.parquet"), [110, 150, 120, 110, 120, 330, 110, 150, 0]
+    )
+    experiment = make.experiment("tempcnn")
+    drawn = parcel_parts([parcels.store, other], parcels.splits, experiment, CLASS_OF, months=MONTHS)
+    assert drawn.accounts[0].given == 18
+    assert drawn.accounts[0].fates == {
+        ("", "not_in_scenario"): 9, ("", "touches_other_split"): 1, ("train", "used"): 2, ("val", "used"): 1,
+        ("test", "used"): 2, ("train", "not_in_legend"): 2, ("val", "not_in_legend"): 1,
+    }  # fmt: skip
 
 
 def test_a_series_is_mean_and_deviation_of_bands_by_month(parcels: SimpleNamespace, make: SimpleNamespace) -> None:
@@ -98,6 +134,10 @@ def patches(make: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
 
 
 def patch_parts_of(patches: SimpleNamespace, make: SimpleNamespace, files: ExitStack, **changes: object) -> dict:
+    return drawn_patches(patches, make, files, **changes).parts
+
+
+def drawn_patches(patches: SimpleNamespace, make: SimpleNamespace, files: ExitStack, **changes: object) -> Drawn:
     return patch_parts([patches.store], patches.splits, make.experiment("unet", **changes), CLASS_OF, files)
 
 
@@ -139,14 +179,50 @@ def test_pixels_without_any_acquisition_are_0_masked_and_counted(
         file["composites"][:, :, y : y + 2, x : x + 5] = np.nan
         file["composites"][0, 1, y + 2, x] = np.nan  # one month and band is enough
     with ExitStack() as files:
-        parts = patch_parts_of(patches, make, files)
-        assert [part.left_out for part in parts.values()] == [11, 0, 0]
+        drawn = drawn_patches(patches, make, files)
+        parts, (_, pixels) = drawn.parts, drawn.accounts
+        missing = [pixels.fates.get((split, "missing_value"), 0) for split in parts]
+        assert missing == [11, 0, 0]
         inputs, targets = parts["train"].samples.read(np.array([0]))
     assert (inputs[0, :, :, 20:22, 20:25] == 0).all()
     assert (targets[0, 20:22, 20:25] == -1).all()
     assert (targets[0, 22, 20], inputs[0, 0, 1, 22, 20]) == (-1, 0)
     assert np.isfinite(inputs).all()
     assert (targets[0, 23:, :] == cells[row, column]).all()
+
+
+def test_every_sub_patch_and_every_pixel_is_used_or_left_out_for_a_reason(
+    patches: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    """Four patches of 36 sub-patches of one class each; their first row and column of pixels are background."""
+    with h5py.File(patches.store, "r+") as file:
+        codes = file["labels"][...].reshape(12, 61, 12, 61)[:, 30, :, 30]
+        row, column = np.argwhere(CLASS_OF[codes][:, :6] != -1)[0]  # of training
+        file["composites"][0, 0, row * 61 : row * 61 + 61, column * 61 : column * 61 + 61] = np.nan
+        file["labels"][61 * 11 + 5, 61 * 11 + 5 : 61 * 11 + 8] = [150, 998, 0]  # of test
+    holds = (CLASS_OF[codes] != -1)[:, :6]
+    with ExitStack() as files:
+        drawn = drawn_patches(patches, make, files)
+        units, pixels = drawn.accounts
+    assert (units.unit, units.given, pixels.unit) == ("sub_patch", 144, "pixel")
+    assert units.fates["train", "used"] == holds.sum() - 1
+    assert (units.fates["train", "missing_value"], units.fates["train", "no_legend_pixel"]) == (1, (~holds).sum())
+    used = sum(part.samples.size for part in drawn.parts.values())
+    assert (pixels.given, sum(pixels.fates.values())) == (used * 61**2, used * 61**2)
+    assert pixels.fates["val", "background"] == 61 * drawn.parts["val"].samples.size
+    assert pixels.fates["val", "used"] == 60 * 61 * drawn.parts["val"].samples.size
+    if CLASS_OF[codes[11, 11]] != -1:
+        assert [pixels.fates["test", fate] for fate in ("not_in_legend", "unknown_class")] == [1, 1]
+
+
+def test_patches_without_a_split_are_counted_as_such(patches: SimpleNamespace, make: SimpleNamespace) -> None:
+    text = patches.splits.read_text()
+    patches.splits.write_text("".join(line for line in text.splitlines(keepends=True) if ",val," not in line))
+    with ExitStack() as files:
+        assert drawn_patches(patches, make, files).accounts[0].fates["", "no_labelled_pixel"] == 36
+    patches.splits.write_text(text.replace("scenario1", "scenario2"))
+    with ExitStack() as files:
+        assert drawn_patches(patches, make, files).accounts[0].fates == {("", "not_in_scenario"): 144}
 
 
 def test_reading_a_sample_reads_one_chunk(patches: SimpleNamespace) -> None:
@@ -190,21 +266,146 @@ def test_validation_and_test_take_a_third(make: SimpleNamespace) -> None:
 # --- checks -------------------------------------------------------------------------------------------
 
 
-def part(make: SimpleNamespace, *support: int) -> Part:
-    number = sum(support)
-    samples = make.samples(np.zeros((number, 7, 26), "f4"), np.zeros(number, int))
-    return Part(samples, pd.DataFrame(), np.array(support), 5)
+def drawn_as(make: SimpleNamespace, **support: tuple[int, ...]) -> Drawn:
+    """Parcels by split and class; five more of the validation have missing values."""
+    parts = {}
+    for split, numbers in support.items():
+        samples = make.samples(np.zeros((sum(numbers), 7, 26), "f4"), np.zeros(sum(numbers), int))
+        parts[split] = Part(samples, pd.DataFrame(), np.array(numbers))
+    fates = {(split, "used"): sum(numbers) for split, numbers in support.items()} | {("val", "missing_value"): 5}
+    return Drawn(parts, [Account("parcel", sum(fates.values()), fates)])
 
 
 def test_a_split_without_samples_is_named(make: SimpleNamespace) -> None:
-    parts = {"train": part(make, 3, 2), "val": part(make, 0, 0), "test": part(make, 1, 0)}
-    expected = r"scenario1_tempcnn: val of scenario1 holds no sample of the legend \(5 left out for missing values\)"
+    expected = r"scenario1_tempcnn: val of scenario1 holds no sample of the legend \(left out: 5 missing_value\)"
     with pytest.raises(ConfigError, match=expected):
-        check_parts(make.experiment("tempcnn"), parts)
+        check_parts(make.experiment("tempcnn"), drawn_as(make, train=(3, 2), val=(0, 0), test=(1, 0)))
 
 
 def test_training_needs_two_classes_but_a_class_may_be_missing_elsewhere(make: SimpleNamespace) -> None:
-    good = {"train": part(make, 3, 2, 0), "val": part(make, 1, 0, 0), "test": part(make, 0, 0, 4)}
-    check_parts(make.experiment("tempcnn"), good)
+    check_parts(make.experiment("tempcnn"), drawn_as(make, train=(3, 2, 0), val=(1, 0, 0), test=(0, 0, 4)))
     with pytest.raises(ConfigError, match="train of scenario1 holds 1 class of the legend; expected two or more"):
-        check_parts(make.experiment("tempcnn"), good | {"train": part(make, 5, 0, 0)})
+        check_parts(make.experiment("tempcnn"), drawn_as(make, train=(5, 0, 0), val=(1, 0, 0), test=(0, 0, 4)))
+
+
+def test_numbers_that_do_not_add_up_stop_the_training() -> None:
+    account = Account("parcel", 10, {("train", "used"): 6, ("", "no_pixel"): 3})
+    with pytest.raises(SampleError, match="scenario1_x: 10 parcels were given, 9 are used or left out"):
+        check_balance("scenario1_x", account, {"train": 6})
+    with pytest.raises(SampleError, match="scenario1_x: train holds 5 parcels; the account says 6"):
+        check_balance("scenario1_x", replace(account, given=9), {"train": 5})
+
+
+def test_an_account_as_a_table(tmp_path: Path) -> None:
+    fates = {("train", "missing_value"): 2, ("train", "used"): 6, ("", "no_pixel"): 3, ("val", "used"): 0}
+    write_accounts(tmp_path / "samples.csv", [Account("parcel", 11, fates)])
+    assert (tmp_path / "samples.csv").read_text().splitlines() == [
+        "unit,split,fate,number", "parcel,,given,11", "parcel,,no_pixel,3", "parcel,train,used,6",
+        "parcel,train,missing_value,2",
+    ]  # fmt: skip
+
+
+# --- what is refused ----------------------------------------------------------------------------------
+
+
+def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change a table of splits as text."""
+    change(pd.read_csv(path, dtype=str, keep_default_na=False)).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda t: pd.concat([t, t[:1]]), "scenario1: tile 31TCJ, year 2019, parcel_index 1 stands twice"),
+        (lambda t: t.replace({"split": {"val": "valid"}}), 'scenario1: holds the split "valid".*did you mean "val"'),
+        (lambda t: t.replace({"tile": {"31TCJ": "31TCH"}}), "scenario1: holds 31TCH 2019, without composites here"),
+        (lambda t: t[1:], "1 parcels lack in the splits, the first is 1. They were made from different declarations"),
+        (lambda t: t.replace({"parcel_index": {"1": "77"}}), "1 parcels lack in the splits, the first is 1"),
+        (
+            lambda t: pd.concat([t, t[:1].assign(parcel_index="77")]),
+            "lacks 1 parcels that have a split, the first is 77",
+        ),
+        (lambda t: t.replace({"parcel_index": {"1": "one"}}), "s.csv: not readable as splits"),
+        (lambda t: t.drop(columns="parcel_index"), "s.csv: not readable as splits"),
+    ],
+)
+def test_splits_that_do_not_fit_the_parcels_are_named(
+    parcels: SimpleNamespace, make: SimpleNamespace, change: Callable[[pd.DataFrame], pd.DataFrame], text: str
+) -> None:
+    edit(parcels.splits, change)
+    with pytest.raises(CropstackError, match=text):
+        parts_of(parcels, make)
+
+
+def test_a_patch_outside_the_tile_is_named(patches: SimpleNamespace, make: SimpleNamespace) -> None:
+    edit(patches.splits, lambda t: t.replace({"row": {"1": "7"}}))
+    with ExitStack() as files, pytest.raises(SampleError, match=r"has no patch \(7, 0\).*numbers below \[2, 2\]"):
+        patch_parts_of(patches, make, files)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("class_code", 5000, "holds the class code 5000; expected 0 to 999"),
+        ("class_code", -1, "holds the class code -1; expected 0 to 999"),
+        ("B04_06_mean", np.inf, "B04_06_mean holds an infinite value"),
+        ("parcel_index", 1, "a parcel_index stands twice"),
+        ("B04_06_mean", "dark", r"parcels\.parquet: not readable as composites of parcels"),
+    ],
+)
+def test_values_that_cannot_be_are_named(
+    parcels: SimpleNamespace, make: SimpleNamespace, column: str, value: object, text: str
+) -> None:
+    whole = pq.read_table(parcels.store)
+    place = whole.schema.get_field_index(column)
+    values = pa.array([value] * len(whole), None if isinstance(value, str) else whole.schema.types[place])
+    pq.write_table(whole.set_column(place, column, values), parcels.store)
+    with pytest.raises(CropstackError, match=text):
+        parts_of(parcels, make)
+
+
+def damage(path: Path, how: str) -> None:
+    """Cut a file, overwrite its middle, or replace it by text."""
+    data = path.read_bytes()
+    middle = len(data) // 2
+    damaged = {"cut": data[:middle], "text": b"hello", "hole": data[:middle] + b"\xa5" * 4000 + data[middle + 4000 :]}
+    path.write_bytes(damaged[how])
+
+
+@pytest.mark.parametrize("how", ["cut", "text", "hole"])
+def test_damaged_composites_are_named(
+    parcels: SimpleNamespace, patches: SimpleNamespace, make: SimpleNamespace, how: str
+) -> None:
+    if how != "hole":  # a hole of 4000 bytes is more than this table has
+        damage(parcels.store, how)
+        with pytest.raises(CropstackError, match=r"31TCJ_2019_parcels\.parquet: not readable as composites of parcels"):
+            parts_of(parcels, make)
+    with h5py.File(patches.store, "r+") as file:  # in checked chunks, as the step writes them
+        series = file["composites"][...]
+        about = file["composites"].attrs["bands"]
+        del file["composites"]
+        file.create_dataset("composites", data=series, chunks=(2, 2, 61, 61), compression="gzip").attrs["bands"] = about
+    damage(patches.store, how)
+    with ExitStack() as files, pytest.raises(CropstackError, match=r"31TCJ_2019_patches\.h5: not readable as"):
+        patch_parts_of(patches, make, files)
+
+
+@pytest.mark.parametrize("table", ["parcels", "patches"])
+def test_composites_under_the_name_of_another_tile_are_refused(
+    parcels: SimpleNamespace, patches: SimpleNamespace, make: SimpleNamespace, table: str
+) -> None:
+    inputs = {"parcels": parcels, "patches": patches}[table]
+    inputs.store = inputs.store.rename(inputs.store.with_name(inputs.store.name.replace("31TCJ", "31TCH")))
+    inputs.splits.write_text(inputs.splits.read_text().replace("31TCJ", "31TCH"))
+    with ExitStack() as files, pytest.raises(SampleError, match="holds 31TCJ 2019; expected 31TCH 2019"):
+        parts_of(parcels, make) if table == "parcels" else patch_parts_of(patches, make, files)
+
+
+def test_composites_of_other_months_do_not_mix(patches: SimpleNamespace, make: SimpleNamespace) -> None:
+    other = make.patches(patches.store.with_name("31TCH_2019_patches.h5"), months=3)
+    experiment = make.experiment("unet")
+    with (
+        ExitStack() as files,
+        pytest.raises(SampleError, match=r"31TCH_2019_patches\.h5: has months, bands and chunks"),
+    ):
+        patch_parts([patches.store, other], patches.splits, experiment, CLASS_OF, files)

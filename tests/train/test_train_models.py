@@ -85,7 +85,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_each_experiment_has_its_folder(trained: Path) -> None:
-    files = ["confusion.csv", "metrics.csv", "model.ckpt", "predictions.parquet", "training.csv"]
+    files = ["confusion.csv", "metrics.csv", "model.ckpt", "predictions.parquet", "samples.csv", "training.csv"]
     assert sorted(os.listdir(trained / "oad")) == ["scenario1_ndvi_neighbour", "scenario1_tempcnn"]
     assert sorted(os.listdir(trained / "oad/scenario1_tempcnn")) == files
     assert sorted(os.listdir(trained / "pad/scenario1_unet")) == files

@@ -1,10 +1,11 @@
-"""Print the rules of a Snakefile as JSON; run by test_rules.py in a process of its own."""
+"""Print the rules of a Snakefile as JSON; run by tests in a process of its own."""
 
 import json
 import sys
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
+from snakemake.io import strip_wildcard_constraints
 from snakemake.settings.types import OutputSettings, ResourceSettings
 
 
@@ -16,6 +17,7 @@ def described(rule: object) -> dict[str, object]:
         "unnamed": sum(map(len, kinds)) - sum(end - first for first, end in ranges),
         "names": [name for kind in kinds for name in kind._names],
         "code": rule.params.get("code"),
+        "outputs": [strip_wildcard_constraints(str(file)) for file in rule.output],
         "logs": [str(log) for log in rule.log],
         "conda": str(rule.conda_env),
     }

@@ -64,7 +64,7 @@ def test_comments_and_docstrings_rerun_nothing(built: Tree) -> None:
         ),
         (
             "src/cropstack/samples/moments.py", "MIN_PIXELS_OF_SKEWNESS = 3", "MIN_PIXELS_OF_SKEWNESS = 4",
-            {"aggregate_parcels"}, {"composite_parcels", "train_models", *TABLES},
+            {"aggregate_parcels"}, {"composite_parcels", "train_models", "check_layout", *TABLES},
         ),
         (
             "src/cropstack/models/tempcnn.py", "HIDDEN = 512", "HIDDEN = 256",

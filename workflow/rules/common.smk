@@ -36,6 +36,7 @@ def check_config():
         recipes = {name: read_recipe(name) for name in settings["recipes"]}
         check_areas(settings)
         check_files(settings)
+        check_corine(settings)
         check_results(settings)
         return settings, recipes
     except CropstackError as error:
@@ -92,6 +93,17 @@ def check_files(settings):
             )
 
 
+def check_corine(settings):
+    corine = settings["corine"]
+    if corine:
+        corine["file"] = os.path.expanduser(corine["file"])
+        if not Path(corine["file"]).is_file():
+            raise ConfigError(
+                f"configuration: corine: {corine['file']} is no file; expected CORINE Land Cover as GeoTIFF, GeoPackage or "
+                "shapefile, unpacked. Give its path, from here or complete, or null."
+            )
+
+
 def check_results(settings):
     """Patches of another configuration would only be found at the end, by check_layout: after hours of reading."""
     here = {
@@ -109,6 +121,7 @@ SETTINGS, RECIPES = check_config()
 AREAS = SETTINGS["areas"]
 SIMULATED = SETTINGS["provider"] == "simulated"
 SIZE_PX = SETTINGS["tile_size_px"]
+CORINE = [SETTINGS["corine"]["file"]] if SETTINGS["corine"] else []
 COUNTRY_OF = {(t, y): cc for cc, area in AREAS.items() for t in area["tiles"] for y in area["years"]}
 TILE_YEARS = sorted(COUNTRY_OF)
 COLLECTIONS = sorted({recipe["collection"] for recipe in RECIPES.values()})

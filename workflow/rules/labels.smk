@@ -54,12 +54,16 @@ rule rasterise_labels:
         "Rasterise the labels of {wildcards.tile} in {wildcards.year}"
     input:
         parcels=lambda wildcards: f"build/labels/{country_of(wildcards)}_{wildcards.year}_parcels.parquet",
+        corine=CORINE,
+        clc="taxonomy/clc.csv",
     output:
         labels="build/labels/{tile}_{year}_labels.nc",
     params:
         tile="{tile}",
         year=lambda wildcards: int(wildcards.year),
         size_px=SIZE_PX,
+        corine_year=SETTINGS["corine"] and SETTINGS["corine"]["year"],
+        found=[stamp(Path(file)) for file in CORINE],
         code=code_of("labels.rasterise_labels"),
     conda:
         "../../envs/cropstack.yaml"
@@ -69,3 +73,27 @@ rule rasterise_labels:
         mem_mb=4000,
     script:
         "../../src/cropstack/labels/rasterise_labels.py"
+
+
+rule assess_labels:
+    message:
+        "Assess the labels of {wildcards.tile} in {wildcards.year}"
+    input:
+        parcels=lambda wildcards: f"build/labels/{country_of(wildcards)}_{wildcards.year}_parcels.parquet",
+        tiles=lambda wildcards: f"build/labels/{country_of(wildcards)}_{wildcards.year}_tiles.parquet",
+        labels="build/labels/{tile}_{year}_labels.nc",
+    output:
+        quality="build/labels/{tile}_{year}_quality.csv",
+    params:
+        tile="{tile}",
+        year=lambda wildcards: int(wildcards.year),
+        size_px=SIZE_PX,
+        code=code_of("labels.assess_labels"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/assess_labels/{tile}_{year}.log",
+    resources:
+        mem_mb=3000,
+    script:
+        "../../src/cropstack/labels/assess_labels.py"

@@ -96,6 +96,9 @@ rule check_layout:
         "Balance inputs and outputs of {wildcards.recipe}"
     input:
         products="build/catalogue/products.csv",
+        catalogues=lambda wildcards: per_tile_year(
+            f"build/catalogue/{RECIPES[wildcards.recipe]['collection']}/{{tile}}_{{year}}.json"
+        ),
         labels=per_tile_year("build/labels/{tile}_{year}_labels.nc"),
         parcels=per_country_year("build/labels/{cc}_{year}_parcels.parquet"),
         tiles=per_country_year("build/labels/{cc}_{year}_tiles.parquet"),
@@ -108,14 +111,28 @@ rule check_layout:
             for scenario in scenarios_of(wildcards.recipe)
             for split in ("train", "val", "test")
         ],
+        series=per_tile_year("results/{{recipe}}/parcels/{year}_{tile}.csv.gz"),
+        parquets=per_tile_year("results/{{recipe}}/parcels/{year}_{tile}.parquet"),
+        ids=per_tile_year("results/{{recipe}}/parcels/{year}_{tile}_ids.csv"),
+        composites=per_tile_year("build/samples/composites/{tile}_{year}_parcels.parquet"),
+        parcel_splits="results/{recipe}/parcel_splits.csv",
+        months=lambda wildcards: [
+            f"results/{wildcards.recipe}/{scenario}_oad_{split}.csv.gz"
+            for scenario in scenarios_of(wildcards.recipe)
+            for split in ("train", "val", "test")
+        ],
     output:
         rejects="results/{recipe}/rejects.csv",
+        balance="results/{recipe}/balance.csv",
     params:
         recipe="{recipe}",
+        scenarios=lambda wildcards: scenarios_of(wildcards.recipe),
         code=code_of("layouts.check_layout"),
     conda:
         "../../envs/cropstack.yaml"
     log:
         "logs/check_layout/{recipe}.log",
+    resources:
+        mem_mb=4000,
     script:
         "../../src/cropstack/layouts/check_layout.py"

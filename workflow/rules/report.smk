@@ -57,8 +57,8 @@ rule write_report:
         "Write the report of {wildcards.recipe}"
     input:
         products="build/catalogue/products.csv",
-        ledgers=per_country_year("build/labels/{cc}_{year}_ledger.csv"),
         rejects="results/{recipe}/rejects.csv",
+        balance="results/{recipe}/balance.csv",
         parcels=per_country_year("build/labels/{cc}_{year}_parcels.parquet"),
         sources=[f"taxonomy/countries/{cc}/source.yaml" for cc in AREAS],
         legend=lambda wildcards: f"taxonomy/legends/{RECIPES[wildcards.recipe]['legend']}.csv",
@@ -69,6 +69,7 @@ rule write_report:
         scenes=per_tile_year("build/report/{{recipe}}/{tile}_{year}_scenes.csv"),
         patches=per_tile_year("build/report/{{recipe}}/{tile}_{year}_patches.parquet"),
         previews=per_tile_year("build/report/{{recipe}}/{tile}_{year}_preview.png"),
+        quality=per_tile_year("build/labels/{tile}_{year}_quality.csv"),
         samples=per_tile_year("results/{{recipe}}/data/{year}/{tile}"),
         composites=per_tile_year("build/samples/composites/{tile}_{year}_parcels.parquet"),
         experiments=lambda wildcards: [

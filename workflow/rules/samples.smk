@@ -81,10 +81,7 @@ rule composite_patches:
         tile="{tile}",
         year=lambda wildcards: int(wildcards.year),
         size_px=SIZE_PX,
-        bands=agreed("composite")["bands"],
-        months=agreed("composite")["months"],
-        patch_px=agreed("composite")["patch_px"],
-        fill=agreed("composite")["fill"],
+        composite=agreed("composite"),
         left_out_flags=agreed("left_out_flags"),
         code=code_of("samples.composite_patches"),
     conda:

@@ -1,6 +1,5 @@
 """Step: choose the products of every recipe, or repeat an earlier choice, and say why the others are left out."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -11,7 +10,7 @@ from typing import TypedDict
 from cropstack.catalogue.estimate import estimate
 from cropstack.catalogue.select import Choice, choose_products, exclude_products, replay_products
 from cropstack.errors import CatalogueError, ConfigError, nearest
-from cropstack.files import read_json, write_csv
+from cropstack.files import read_csv, read_json, write_csv
 from cropstack.grid import tile_geobox
 from cropstack.product import Product, format_time, from_item, scene_id
 from cropstack.step import step
@@ -105,18 +104,9 @@ def read_lock(path: Path) -> list[Row]:
     ------
     ConfigError : not UTF-8, no CSV, without a column, or with a value that cannot be.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle, restval="")
-            rows, columns = list(reader), reader.fieldnames or ()
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}). {_ANOTHER_FILE}") from error
-    missing = [column for column in COLUMNS if column not in columns]
-    if missing:
-        raise ConfigError(
-            f"{path}: has no column {missing[0]}; expected a products.csv of an earlier build, with the columns "
-            f"{', '.join(COLUMNS)}. {_ANOTHER_FILE}"
-        )
+    columns = ", ".join(COLUMNS)
+    expected = f"a products.csv of an earlier build, with the columns {columns}. {_ANOTHER_FILE}"
+    rows = read_csv(path, COLUMNS, expected=expected)
     for number, row in enumerate(rows, 2):
         _check_row(f"{path}: row {number}", row)
     return rows

@@ -16,7 +16,7 @@ _CODES_IN_MESSAGE = 5
 def code_rows(parcels: Parcels, matches: dict[str, Match]) -> list[LedgerRow]:
     """One row for each code that is unknown, unmapped, unreviewed or was recognised only after repair."""
     rows = []
-    for code, (count, area) in sorted(_totals(parcels).items()):
+    for code, (count, area) in _totals(parcels).items():
         size = f"{count} parcels, {area / 1e4:.2f} ha"
         match = matches.get(code)
         if match is None:
@@ -32,10 +32,10 @@ def code_rows(parcels: Parcels, matches: dict[str, Match]) -> list[LedgerRow]:
 
 
 def _totals(parcels: Parcels) -> dict[str, tuple[int, float]]:
-    """Parcels and area in m² by declared code."""
-    codes, index = np.unique(parcels.declared_code.astype(str), return_inverse=True)
-    count, area = np.bincount(index), np.bincount(index, weights=parcels.area_m2)
-    return {str(code): (int(count[i]), float(area[i])) for i, code in enumerate(codes)}
+    """Parcels and area in m² by declared code; codes that no parcel has are left out."""
+    count = np.bincount(parcels.code, minlength=len(parcels.codes)).tolist()
+    area = np.bincount(parcels.code, weights=parcels.area_m2, minlength=len(parcels.codes)).tolist()
+    return {code: (count[i], area[i]) for i, code in enumerate(parcels.codes) if count[i]}
 
 
 def check_unknown(
@@ -61,6 +61,6 @@ def check_unknown(
 
 
 def _describe(code: str, count: int, parcels: Parcels, table: dict[str, Crop]) -> str:
-    first = parcels.id[parcels.declared_code == code][0]
+    first = parcels.id[int(np.argmax(parcels.code == parcels.codes.index(code)))]
     hint = nearest(code, table).removeprefix("; ")
     return f"'{code}' ({count} parcels, first {first}{'; ' + hint if hint else ''})"

@@ -151,8 +151,8 @@ def _told(
 ) -> list[str]:
     roles = [("code", guess.code), ("name", guess.name), ("id", guess.id), ("area", guess.area)]
     table = [[role, name or "-", ", ".join(examples(file, name)) if name else ""] for role, name in roles]
-    by_hcat = sum(row["note"].startswith(f"{SUGGESTED} hcat ") for row in rows)
-    none = sum(row["class_code"] == str(UNKNOWN) for row in rows)
+    known = [row for row in rows if row["class_code"] != str(UNKNOWN)]
+    by_hcat = sum(row["note"].startswith(f"{SUGGESTED} hcat ") for row in known)
     todo = [key for key in ("licence", "attribution") if not texts.get(key)]
     steps = [
         f"1. Read {folder / 'source.yaml'}" + (f" and fill in {' and '.join(todo)}." if todo else "; mind CHECK."),
@@ -163,6 +163,6 @@ def _told(
     return [
         f"{folder}: made, {len(rows)} crops",
         *text_table(["role", "column", "values"], table),
-        f"suggestions: {by_hcat} by HCAT code, {len(rows) - by_hcat - none} by name, {none} none",
+        f"suggestions: {by_hcat} by HCAT code, {len(known) - by_hcat} by name, {len(rows) - len(known)} none",
         *[line for step in steps for line in wrap(step, indent="   ")],
     ]

@@ -138,12 +138,14 @@ def read_declared(
 # --- position ---------------------------------------------------------------------------------------------
 
 
-def outside(geometry: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
-    """Bool: the middle of the bounding box lies outside the country's bounds. Null and empty count as inside."""
-    return _outside(shapely.bounds(geometry), crs, bounds)
+def outside(box: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
+    """Bool: the middle of the box lies outside the country's bounds.
 
-
-def _outside(box: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
+    Parameters
+    ----------
+    box : float64 (n, 4) in `crs`: left, bottom, right, top; NaN, as of null and empty geometries, counts as inside.
+    bounds : west, south, east, north in degrees.
+    """
     west, south, east, north = bounds
     x, y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
     longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
@@ -152,7 +154,7 @@ def _outside(box: np.ndarray, crs: CRS, bounds: list[float]) -> np.ndarray:
 
 
 class Position:
-    """Counts parcels outside their country, batch by batch."""
+    """Counts parcels outside their country, batch by batch: `away`, and those of them that swapped axes do not mend."""
 
     def __init__(self, crs: CRS, bounds: list[float]) -> None:
         self.crs, self.bounds = crs, bounds
@@ -163,8 +165,9 @@ class Position:
         """Count one batch."""
         box = shapely.bounds(geometry)
         self.count += len(box)
-        self.away += int(_outside(box, self.crs, self.bounds).sum())
-        self.away_swapped += int(_outside(box[:, [1, 0, 3, 2]], self.crs, self.bounds).sum())
+        away = box[outside(box, self.crs, self.bounds)]
+        self.away += len(away)
+        self.away_swapped += int(outside(away[:, [1, 0, 3, 2]], self.crs, self.bounds).sum())
         self.box[:2] = np.fmin(self.box[:2], np.fmin.reduce(box[:, :2], initial=np.inf))
         self.box[2:] = np.fmax(self.box[2:], np.fmax.reduce(box[:, 2:], initial=-np.inf))
 
@@ -183,7 +186,7 @@ class Position:
             cause = "These are degrees under a metric CRS: ask the publisher, or correct the CRS of the file"
         elif self.crs.is_geographic and not degrees:
             cause = "These are metres under a CRS in degrees: ask the publisher, or correct the CRS of the file"
-        elif self.away_swapped / self.count <= _MAX_SHARE_OUTSIDE:
+        elif self.away_swapped <= _MAX_SHARE_OUTSIDE * self.away:
             cause = "Its axes are swapped: x holds northings, y eastings"
         else:
             cause = "The CRS that the file names is not the one of its coordinates, or bounds in source.yaml are wrong"
@@ -339,10 +342,27 @@ def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
     if pa.types.is_floating(values.type):
         values = _whole_numbers(values, column, layer)
     try:
+        if pa.types.is_string(values.type):
+            values = pc.cast(values, pa.binary())  # and back: only then are the bytes checked
         texts = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(values, pa.string()), ""))
     except pa.ArrowException as error:
+        if pa.types.is_binary(values.type):
+            raise DeclarationError(
+                f"{layer.origin}: column {column} holds {_undecodable(values)!r}, which is no UTF-8. Set encoding in "
+                "source.yaml (CP1252 is the usual one); rows in UTF-8 among them are then recognised as mojibake."
+            ) from error
         raise DeclarationError(f"{layer.origin}: column {column} is no text ({error}). Choose another.") from error
     return np.asarray(texts.to_numpy(zero_copy_only=False), object)
+
+
+def _undecodable(values: pa.ChunkedArray) -> bytes:
+    """The first that is no UTF-8."""
+    for value in pc.drop_null(values).to_pylist():
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return bytes(value)
+    return b""
 
 
 def _whole_numbers(values: pa.ChunkedArray, column: str, layer: Layer) -> pa.ChunkedArray:

@@ -1,51 +1,126 @@
-"""Harmonised parcels as GeoParquet."""
+"""Harmonised parcels as GeoParquet, written row group by row group."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import shapely
 from pyproj import CRS
 
-from cropstack.files import replace_on_success
+from cropstack.labels.crops import Crop, Match
 from cropstack.labels.parcels import Parcels
+from cropstack.labels.spill import Spill
+from cropstack.legend import UNKNOWN
 
 ROWS_A_GROUP = 50_000
+SCHEMAS = [  # whose columns and types these are; names, never fetched
+    "https://vecorel.org/specification/v0.1.0/schema.yaml",
+    "https://fiboa.org/specification/v0.3.0/schema.yaml",
+    "https://fiboa.org/crop-extension/v0.2.0/schema.yaml",
+]
+_COLUMNS = [
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("crop:code", pa.string(), nullable=False),
+    pa.field("crop:name", pa.string()),
+    pa.field("metrics:area", pa.float32()),
+    pa.field("determination:datetime", pa.timestamp("ms", tz="UTC")),
+    pa.field("class_code", pa.int32()),
+    pa.field("hcat:code", pa.string()),
+    pa.field("parcel_index", pa.int64()),
+    pa.field("repairs", pa.string()),
+    pa.field("geometry", pa.binary(), nullable=False),
+]
+_OWN_COLUMNS = {"class_code": "int32", "hcat:code": "string", "parcel_index": "int64", "repairs": "string"}
 
 
-def write_geoparquet(path: Path, parcels: Parcels, crs: CRS, *, year: int, provenance: dict[str, Any]) -> None:
-    """Write GeoParquet 1.1 in the columns of vecorel and fiboa, plus class, index and repairs."""
-    count = len(parcels.id)
-    time = pa.array([datetime(year, 1, 1, tzinfo=UTC)] * count, pa.timestamp("us", tz="UTC"))
-    columns = {
-        "id": pa.array(parcels.id, pa.string()),
-        "crop:code": pa.array(parcels.code, pa.string()),
-        "crop:name": pa.array(parcels.name, pa.string()),
-        "metrics:area": pa.array(parcels.area_m2, pa.float64()),
-        "determination:datetime": time,
-        "class_code": pa.array(parcels.class_code, pa.int32()),
-        "hcat:code": pa.array(parcels.hcat, pa.string()),
-        "parcel_index": pa.array(np.arange(1, count + 1), pa.int64()),
-        "repairs": pa.array(parcels.repairs, pa.string()),
-        "geometry": pa.array(shapely.to_wkb(parcels.geometry, byte_order=1), pa.binary()),
+@dataclass(frozen=True)
+class Repairs:
+    """The reasons of each parcel's repairs: indices of `texts`, which hold reasons separated by spaces."""
+
+    index: np.ndarray
+    texts: list[str]
+
+
+def write_geoparquet(
+    path: Path,
+    parcels: Parcels,
+    spill: Spill,
+    matches: dict[str, Match],
+    repairs: Repairs,
+    *,
+    crs: CRS,
+    year: int,
+    provenance: dict[str, Any],
+) -> None:
+    """Write GeoParquet 1.1 in the columns of vecorel and fiboa, plus class, index and repairs.
+
+    Geometries are read from `spill` in groups of `ROWS_A_GROUP`. Not atomic: `path` is a temporary one.
+    """
+    metadata = {"geo": _geo(parcels, crs), "collection": _collection(provenance["country"], year)}
+    texts = {
+        name: json.dumps(value, ensure_ascii=False) for name, value in (metadata | {"cropstack": provenance}).items()
     }
-    metadata = {"geo": json.dumps(_geo(parcels.geometry, crs)), "cropstack": json.dumps(provenance, ensure_ascii=False)}
-    table = pa.table(columns).replace_schema_metadata(metadata)
-    with replace_on_success(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROWS_A_GROUP)
+    schema = pa.schema(_COLUMNS, texts)
+    meaning = _meaning(parcels, matches)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for first in range(0, len(parcels.id), ROWS_A_GROUP):
+            some = slice(first, first + ROWS_A_GROUP)
+            count = len(parcels.row[some])
+            columns = {name: texts.take(pa.array(parcels.code[some])) for name, texts in meaning.items()}
+            columns |= {
+                "id": parcels.id[some],
+                "crop:name": _names(columns["crop:name"], parcels, some),
+                "metrics:area": parcels.area_m2[some].astype(np.float32),
+                "determination:datetime": pa.repeat(datetime(year, 1, 1, tzinfo=UTC), count),
+                "parcel_index": np.arange(first + 1, first + 1 + count),
+                "repairs": pa.array(repairs.texts, pa.string()).take(pa.array(repairs.index[some])),
+                "geometry": spill.read(parcels.row[some]).cast(pa.binary()),
+            }
+            writer.write_table(pa.table(columns).select(schema.names).cast(schema), row_group_size=ROWS_A_GROUP)
 
 
-def _geo(geometry: np.ndarray, crs: CRS) -> dict[str, Any]:
+def _meaning(parcels: Parcels, matches: dict[str, Match]) -> dict[str, pa.Array]:
+    """What each of the declared codes stands for, by column; a code without a row stands for itself."""
+    crops = [matches[code].crop if code in matches else Crop(code, "", "", UNKNOWN, None) for code in parcels.codes]
+    return {
+        "crop:code": pa.array([crop.code for crop in crops], pa.string()),
+        "crop:name": pa.array([crop.name for crop in crops], pa.string()),
+        "class_code": pa.array([crop.class_code for crop in crops], pa.int32()),
+        "hcat:code": pa.array([crop.hcat for crop in crops], pa.string()),
+    }
+
+
+def _names(of_crop: pa.Array, parcels: Parcels, some: slice) -> pa.Array:
+    """Names of crops.csv, those declared where it has none."""
+    declared = pa.array(parcels.names, pa.string()).take(pa.array(parcels.name[some]))
+    return pc.if_else(pc.equal(of_crop, ""), declared, of_crop)
+
+
+def _collection(country: str, year: int) -> dict[str, Any]:
+    """Vecorel's metadata of a collection. SOURCE: Vecorel 0.1.0, GeoParquet encoding; fiboa 0.3.0."""
+    name = f"{country}_{year}"
+    own = {column: {"type": kind} for column, kind in _OWN_COLUMNS.items()}
+    return {
+        "collection": name,
+        "schemas": {name: SCHEMAS},
+        "schemas:custom": {"properties": own},
+        "crop:code_list": f"taxonomy/countries/{country}/crops.csv",
+    }
+
+
+def _geo(parcels: Parcels, crs: CRS) -> dict[str, Any]:
     """GeoParquet metadata. SOURCE: GeoParquet 1.1.0, file metadata."""
-    kinds = {3: "Polygon", 6: "MultiPolygon"}
+    multi = {True: "MultiPolygon", False: "Polygon"}
+    box = parcels.box
     column = {
         "encoding": "WKB",
-        "geometry_types": sorted(kinds[int(kind)] for kind in np.unique(shapely.get_type_id(geometry))),
+        "geometry_types": sorted(multi[kind] for kind in np.unique(parcels.is_multi).tolist()),
         "crs": crs.to_json_dict(),
-        "bbox": [float(value) for value in shapely.total_bounds(geometry)],
+        "bbox": [*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist()],
     }
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}

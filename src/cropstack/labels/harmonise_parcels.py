@@ -1,5 +1,13 @@
 """Parcels of a country and year in one taxonomy, repaired, with a ledger of everything that was changed.
 
+The flow, in which geometries are in memory a batch at a time and all else for the whole country:
+
+1. read: batches of the files as published (`declarations`);
+2. repair: geometries batch by batch, to a temporary file beside the output (`gather`, `repair`, `spill`);
+3. order: excluded crops and duplicates out, ids unique, parcels in an order that no file decides (`parcels`);
+4. overlaps: block by block over the ground (`overlaps`);
+5. write: row group by row group (`geoparquet`), then the ledger.
+
 Reasons in the ledger, each with the parcel's id (or, where it says so, the crop code) as unit:
 
 ======================= ============ ==========================================================================
@@ -34,25 +42,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cropstack.errors import ConfigError, DeclarationError, LedgerRow
-from cropstack.files import write_ledger
+from cropstack.files import replace_on_success, write_ledger
 from cropstack.labels.code_rows import STAGE, check_unknown, code_rows
-from cropstack.labels.crops import Crop, Match, check_reviewed, match_codes, read_crops
-from cropstack.labels.declarations import Declared, metric_crs, outside, read_declared
-from cropstack.labels.geoparquet import write_geoparquet
-from cropstack.labels.parcels import (
-    Parcels,
-    derived_ids,
-    first_of_duplicates,
-    geometry_keys,
-    overlaps,
-    stable_order,
-    unique_ids,
-)
-from cropstack.labels.repair import Repaired, repair_polygons
-from cropstack.legend import UNKNOWN, read_classes
+from cropstack.labels.crops import Match, check_reviewed, match_codes, read_crops
+from cropstack.labels.declarations import ROWS_AT_ONCE, metric_crs, read_declared
+from cropstack.labels.gather import Gathered, gather
+from cropstack.labels.geoparquet import Repairs, write_geoparquet
+from cropstack.labels.overlaps import PARCELS_AT_ONCE, overlaps
+from cropstack.labels.parcels import Parcels, first_of_duplicates, stable_order, unique_ids
+from cropstack.labels.spill import Spill
+from cropstack.legend import read_classes
 from cropstack.schema import read_yaml
 from cropstack.step import step
 
@@ -92,29 +95,23 @@ def harmonise_parcels(
     meaning = read_yaml(source, schema)
     edition = _edition(meaning, year, source)
     table = read_crops(crops, read_classes(classes), year=year)
-    declared = _read(declarations, edition, meaning["bounds"], year, source)
-    matches = match_codes(declared.code, table, name_width=edition["name_width"])
-    if not allow_unreviewed:
-        check_reviewed(Counter(declared.code.tolist()), matches, crops)
-    rows = _filter_rows(declared.filtered)
-    origin = str(declarations[0])
-    result = harmonise(declared, matches, rows, year=year, bounds=meaning["bounds"], origin=origin)
-    if not len(result.id):
-        raise DeclarationError(f"{origin}: none of {len(declared.id)} parcels is usable: {_summary(rows)}.")
-    rows += code_rows(result, matches)
-    check_unknown(result, matches, table, crops, max_unknown_share=max_unknown_share)
-    provenance = {"country": country, "country_code": meaning["country_code"], "year": year, "source": meaning["name"]}
-    provenance |= {"licence": meaning["licence"], "attribution": meaning["attribution"].format(year=year)}
-    provenance |= {"share_alike": int(meaning["share_alike"])}  # a number: NetCDF attributes know no booleans
-    provenance |= {"declared": len(declared.id)}  # check_layout balances it
-    write_ledger(ledger, rows)
-    write_geoparquet(parcels, result, declared.crs, year=year, provenance=provenance)
-    print(f"{country} {year}: {len(result.id)} of {len(declared.id)} parcels, {len(rows)} rows in the ledger")
-
-
-def _summary(rows: list[LedgerRow]) -> str:
-    reasons = Counter(row.reason for row in rows)
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    crs = metric_crs(edition, origin=f"{source}: {year}")
+    origin, bounds = str(declarations[0]), meaning["bounds"]
+    batches = read_declared(declarations, edition, year=year, bounds=bounds, crs=crs, rows_at_once=ROWS_AT_ONCE)
+    with replace_on_success(parcels) as temporary, Spill(parcels.parent) as spill:
+        declared = gather(batches, spill, year=year, bounds=bounds)
+        matches = match_codes(declared.codes, table, name_width=edition["name_width"])
+        if not allow_unreviewed:
+            check_reviewed(_counts(declared), matches, crops)
+        rows = _filter_rows(declared.filtered)
+        kept = harmonise(declared, spill, matches, rows, origin=origin)
+        rows += code_rows(kept, matches)
+        check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)
+        provenance = _provenance(meaning, country, year) | {"declared": len(declared.id)}  # check_layout balances it
+        repairs = _repairs(kept, declared, matches)
+        write_geoparquet(temporary, kept, spill, matches, repairs, crs=crs, year=year, provenance=provenance)
+        write_ledger(ledger, rows)
+    print(f"{country} {year}: {len(kept.id)} of {len(declared.id)} parcels, {len(rows)} rows in the ledger")
 
 
 def _edition(meaning: dict[str, Any], year: int, source: Path) -> dict[str, Any]:
@@ -125,15 +122,22 @@ def _edition(meaning: dict[str, Any], year: int, source: Path) -> dict[str, Any]
     raise ConfigError(f"{source}: no edition for {year}; there are {years}. Add one.")
 
 
-def _read(files: list[Path], edition: dict[str, Any], bounds: list[float], year: int, source: Path) -> Declared:
-    crs = metric_crs(edition, origin=f"{source}: {year}")
-    batches = list(read_declared(files, edition, year=year, bounds=bounds, crs=crs))
-    columns = {
-        name: np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("geometry", "id", "code", "name", "area_m2")
+def _provenance(meaning: dict[str, Any], country: str, year: int) -> dict[str, Any]:
+    return {
+        "country": country,
+        "country_code": meaning["country_code"],
+        "year": year,
+        "source": meaning["name"],
+        "licence": meaning["licence"],
+        "attribution": meaning["attribution"].format(year=year),
+        "share_alike": int(meaning["share_alike"]),  # a number: NetCDF attributes know no booleans
     }
-    filtered = sum((batch.filtered for batch in batches), Counter[tuple[str, str]]())
-    return Declared(**columns, crs=crs, filtered=filtered)
+
+
+def _counts(declared: Gathered) -> dict[str, int]:
+    """Parcels by declared code."""
+    counts = np.bincount(declared.code, minlength=len(declared.codes)).tolist()
+    return dict(zip(declared.codes, counts, strict=True))
 
 
 def _filter_rows(filtered: Counter[tuple[str, str]]) -> list[LedgerRow]:
@@ -144,66 +148,85 @@ def _filter_rows(filtered: Counter[tuple[str, str]]) -> list[LedgerRow]:
     ]
 
 
-# --- rows ---------------------------------------------------------------------------------------------
+# --- order and relations ----------------------------------------------------------------------------------
 
 
 def harmonise(
-    declared: Declared, matches: dict[str, Match], rows: list[LedgerRow], *, year: int, bounds: list[float], origin: str
+    declared: Gathered, spill: Spill, matches: dict[str, Match], rows: list[LedgerRow], *, origin: str
 ) -> Parcels:
-    """Repaired parcels in stable order; what happened to single parcels is appended to `rows`.
+    """The parcels that are kept, in stable order; what happened to single parcels is appended to `rows`.
 
-    `origin` names the declaration in messages.
+    Geometries are read from `spill`. `origin` names the declaration in messages.
+
+    Raises
+    ------
+    DeclarationError : no parcel is left, or declared areas are off by 10 000.
     """
-    fixed = repair_polygons(declared.geometry)
-    _reject_by_position_and_crop(declared, fixed, matches, bounds)
-    keys = geometry_keys(fixed.geometry)
-    ids = np.where(declared.id == "", derived_ids(keys, year=year), declared.id)
-    order = stable_order(ids, keys, declared.code)
-    order = _without_duplicates(order, ids, keys, declared.code, fixed)
-    gone = fixed.is_rejected
-    _add_rows(rows, "rejected", fixed.rejected, ids, np.ones(len(ids), bool))
-    kept = order[~gone[order]]
-    final = ids.copy()
-    final[kept] = unique_ids(ids[kept])
-    renamed = np.flatnonzero((final != ids) & ~gone)
-    fixed.repaired["duplicate_id"] = {int(row): f"id {ids[row]} stands more than once" for row in renamed}
-    if (declared.id != "").any():
-        without = np.flatnonzero((declared.id == "") & ~gone)
-        fixed.repaired["missing_id"] = {int(row): "no id declared; derived from year and geometry" for row in without}
-    fixed.repaired["area_mismatch"] = _area_mismatches(declared, fixed.geometry, kept, origin)
-    fixed.repaired["overlap"] = _overlap_evidence(fixed.geometry, kept, final)
-    _add_rows(rows, "repaired", fixed.repaired, final, ~gone)
-    return _collect(declared, fixed, matches, final, kept)
+    changes = declared.changes
+    changes.reject("excluded", _excluded(declared, matches))
+    usable = np.flatnonzero(~changes.gone)
+    order = usable[stable_order(declared.id.take(pa.array(usable)), declared.digest[usable], declared.code[usable])]
+    changes.reject("duplicate", _duplicates(declared, order))
+    _add_rows(rows, "rejected", changes.rejected, declared.id)
+    kept = _keep(declared, order[~changes.gone[order]])
+    if not len(kept.id):
+        reasons = ", ".join(f"{len(found)} {reason}" for reason, found in sorted(changes.rejected.items()) if found)
+        raise DeclarationError(f"{origin}: none of {len(declared.id)} parcels is usable: {reasons}.")
+    changes.repair("duplicate_id", _renamed(declared, kept))
+    changes.repair("missing_id", _without_id(declared, kept))
+    changes.repair("area_mismatch", _area_mismatches(declared, kept, origin))
+    changes.repair("overlap", _overlap_evidence(kept, spill))
+    _add_kept_rows(rows, changes.repaired, kept, len(declared.id))
+    return kept
 
 
-def _reject_by_position_and_crop(
-    declared: Declared, fixed: Repaired, matches: dict[str, Match], bounds: list[float]
-) -> None:
-    away = np.flatnonzero(outside(fixed.geometry, declared.crs, bounds))
-    middle = shapely.centroid(fixed.geometry[away])
-    text = [f"at {point.x:.0f}, {point.y:.0f} in {declared.crs.to_string()}" for point in middle]
-    fixed.reject("outside_country", {int(row): text[i] for i, row in enumerate(away)})
+def _excluded(declared: Gathered, matches: dict[str, Match]) -> dict[int, str]:
     left_out = {code: match.crop for code, match in matches.items() if match.crop.class_code is None}
-    rows = np.flatnonzero(np.isin(declared.code, list(left_out)))
-    codes = declared.code[rows]
-    fixed.reject("excluded", {int(rows[i]): f"crop {code} ({left_out[code].name})" for i, code in enumerate(codes)})
+    rows = np.flatnonzero(np.isin(declared.code, [declared.codes.index(code) for code in left_out]))
+    codes = [declared.codes[code] for code in declared.code[rows].tolist()]
+    return {row: f"crop {code} ({left_out[code].name})" for row, code in zip(rows.tolist(), codes, strict=True)}
 
 
-def _without_duplicates(
-    order: np.ndarray, ids: np.ndarray, keys: np.ndarray, codes: np.ndarray, fixed: Repaired
-) -> np.ndarray:
-    usable = order[~fixed.is_rejected[order]]
-    first = first_of_duplicates(keys[usable], codes[usable])
+def _duplicates(declared: Gathered, order: np.ndarray) -> dict[int, str]:
+    first = first_of_duplicates(declared.digest[order], declared.code[order])
     again = np.flatnonzero(first != np.arange(len(first)))
-    evidence = {int(usable[i]): f"same geometry and crop as {ids[usable[first[i]]]}" for i in again}
-    fixed.reject("duplicate", evidence)
-    return usable
+    ids = declared.id.take(pa.array(order[first[again]])).to_pylist()
+    return {row: f"same geometry and crop as {one}" for row, one in zip(order[again].tolist(), ids, strict=True)}
 
 
-def _area_mismatches(declared: Declared, geometry: np.ndarray, kept: np.ndarray, origin: str) -> dict[int, str]:
-    area, said = shapely.area(geometry[kept]), declared.area_m2[kept]
+def _keep(declared: Gathered, rows: np.ndarray) -> Parcels:
+    return Parcels(
+        row=rows,
+        id=unique_ids(declared.id.take(pa.array(rows))),
+        code=declared.code[rows],
+        codes=declared.codes,
+        name=declared.name[rows],
+        names=declared.names,
+        area_m2=declared.area_m2[rows],
+        box=declared.box[rows],
+        is_multi=declared.is_multi[rows],
+    )
+
+
+def _renamed(declared: Gathered, kept: Parcels) -> dict[int, str]:
+    before = declared.id.take(pa.array(kept.row))
+    renamed = np.flatnonzero(pc.not_equal(before, kept.id))
+    rows, ids = kept.row[renamed].tolist(), before.take(pa.array(renamed)).to_pylist()
+    return {row: f"id {one} stands more than once" for row, one in zip(rows, ids, strict=True)}
+
+
+def _without_id(declared: Gathered, kept: Parcels) -> dict[int, str]:
+    if not declared.has_id.any():  # then none is published
+        return {}
+    return dict.fromkeys(
+        kept.row[~declared.has_id[kept.row]].tolist(), "no id declared; derived from year and geometry"
+    )
+
+
+def _area_mismatches(declared: Gathered, kept: Parcels, origin: str) -> dict[int, str]:
+    area, said = kept.area_m2, declared.declared_m2[kept.row]
     wrong = np.abs(said - area) > np.maximum(AREA_TOLERANCE * area, AREA_SLACK_M2)
-    slip = np.zeros(len(kept), bool)
+    slip = np.zeros(len(area), bool)
     ratio = np.divide(said, area, out=np.ones_like(area), where=(area > 0) & ~np.isnan(said))
     for factor in (1e4, 1e-4):
         slip |= np.abs(ratio / factor - 1) < AREA_TOLERANCE
@@ -213,53 +236,61 @@ def _area_mismatches(declared: Declared, geometry: np.ndarray, kept: np.ndarray,
             f"{said[slip][0]:.4g} m2, geometry {area[slip][0]:.4g} m2). Correct area_unit in source.yaml."
         )
     return {
-        int(row): f"declared {said[i]:.1f} m2, geometry {area[i]:.1f} m2" + (" (hectare slip)" if slip[i] else "")
-        for i, row in enumerate(kept)
-        if wrong[i]
+        int(kept.row[i]): f"declared {said[i]:.1f} m2, geometry {area[i]:.1f} m2" + " (hectare slip)" * bool(slip[i])
+        for i in np.flatnonzero(wrong)
     }
 
 
-def _overlap_evidence(geometry: np.ndarray, kept: np.ndarray, ids: np.ndarray) -> dict[int, str]:
+def _overlap_evidence(kept: Parcels, spill: Spill) -> dict[int, str]:
+    def read(parcels: np.ndarray) -> pa.LargeBinaryArray:
+        return spill.read(kept.row[parcels])
+
     evidence: dict[int, list[str]] = {}
-    for smaller, larger, shared in overlaps(geometry[kept]):
-        evidence.setdefault(int(kept[smaller]), []).append(f"{shared:.1f} m2 with {ids[kept[larger]]}")
+    area = kept.area_m2.astype(np.float32)  # as written: rasterise_labels draws by it
+    for smaller, larger, shared in overlaps(kept.box, area, read, parcels_at_once=PARCELS_AT_ONCE):
+        evidence.setdefault(int(kept.row[smaller]), []).append(f"{shared:.1f} m2 with {kept.id[larger]}")
     return {row: "shares " + ", ".join(parts) + "; drawn on top" for row, parts in evidence.items()}
 
 
-def _add_rows(
-    rows: list[LedgerRow], action: str, reasons: dict[str, dict[int, str]], ids: np.ndarray, which: np.ndarray
-) -> None:
+# --- ledger -----------------------------------------------------------------------------------------------
+
+
+def _add_rows(rows: list[LedgerRow], action: str, reasons: dict[str, dict[int, str]], ids: pa.StringArray) -> None:
     for reason, evidence in reasons.items():
-        rows += [LedgerRow(ids[row], STAGE, action, reason, text) for row, text in evidence.items() if which[row]]
+        units = ids.take(pa.array(list(evidence), pa.int64())).to_pylist()
+        rows += [
+            LedgerRow(unit, STAGE, action, reason, text) for unit, text in zip(units, evidence.values(), strict=True)
+        ]
 
 
-def _collect(
-    declared: Declared, fixed: Repaired, matches: dict[str, Match], ids: np.ndarray, kept: np.ndarray
-) -> Parcels:
-    codes, index = np.unique(declared.code[kept].astype(str), return_inverse=True)
-    found = [matches.get(code) or Match(Crop(code, "", "", UNKNOWN, None), "") for code in codes.tolist()]
-    names = np.array([match.crop.name for match in found], object)[index]
-    return Parcels(
-        id=ids[kept],
-        declared_code=declared.code[kept],
-        code=np.array([match.crop.code for match in found], object)[index],
-        name=np.where(names == "", declared.name[kept], names),
-        geometry=fixed.geometry[kept],
-        area_m2=shapely.area(fixed.geometry[kept]),
-        class_code=np.array([match.crop.class_code for match in found], np.int32)[index],
-        hcat=np.array([match.crop.hcat for match in found], object)[index],
-        repairs=_reasons(fixed, np.array([match.repair for match in found], object)[index], kept),
-    )
+def _add_kept_rows(rows: list[LedgerRow], reasons: dict[str, dict[int, str]], kept: Parcels, declared: int) -> None:
+    """Rows of parcels that are kept, under the ids that they have now."""
+    place = _places(kept, declared)
+    by_place = {
+        reason: {int(place[row]): text for row, text in evidence.items() if place[row] >= 0}
+        for reason, evidence in reasons.items()
+    }
+    _add_rows(rows, "repaired", by_place, kept.id)
 
 
-def _reasons(fixed: Repaired, of_code: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Reasons of each kept row, sorted, separated by spaces."""
-    reasons = np.full(len(fixed.geometry), "", object)
-    for reason in sorted(fixed.repaired):
-        rows = list(fixed.repaired[reason])
-        reasons[rows] += reason + " "
-    joined = reasons[kept] + of_code
-    return np.array([" ".join(sorted(text.split())) for text in joined], object)
+def _places(kept: Parcels, declared: int) -> np.ndarray:
+    """For each declared row its place among the parcels that are kept, -1 where it is not."""
+    place = np.full(declared, -1)
+    place[kept.row] = np.arange(len(kept.row))
+    return place
+
+
+def _repairs(kept: Parcels, declared: Gathered, matches: dict[str, Match]) -> Repairs:
+    """Reasons of each kept parcel, those of its code too, sorted, separated by spaces."""
+    of_code = np.array([matches[code].repair if code in matches else "" for code in kept.codes], object)
+    reasons = sorted({*declared.changes.repaired, *of_code.tolist()} - {""})
+    bits = np.zeros(len(declared.id), np.int64)
+    for number, reason in enumerate(reasons):
+        bits[list(declared.changes.repaired.get(reason, ()))] |= 1 << number
+    of_code_bits = np.array([1 << reasons.index(reason) if reason else 0 for reason in of_code], np.int64)
+    masks, index = np.unique(bits[kept.row] | of_code_bits[kept.code], return_inverse=True)
+    texts = [" ".join(reason for number, reason in enumerate(reasons) if mask >> number & 1) for mask in masks.tolist()]
+    return Repairs(index, texts)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Harmonised parcels: their columns, identity, order and relations (derived ids, duplicates, overlaps).
+"""Harmonised parcels: their identity and order (digests, ids, duplicates), and which are near a box.
 
-Nothing here depends on the order of rows in a file: parcels are ordered by id, then by geometry, then by crop.
+Nothing here depends on the order of rows in a file: parcels are ordered by id, then by digest of their geometry, then
+by crop.
 """
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -14,29 +16,35 @@ import pyarrow.compute as pc
 import shapely
 from pyproj import Transformer
 
+from cropstack.labels.normal_rings import normal_rings
+
 KEY_PRECISION_M = 0.01  # coordinates are compared and hashed at 1 cm
-OVERLAP_AREA_M2 = 10.0  # ASSUME: overlaps below a tenth of a pixel at 10 m are left to rounding
 NEAR_M = 100.0  # a densified edge is still a polyline
-_PAIRS_AT_ONCE = 200_000
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parcels:
-    """Columns of the result, by row.
+    """The parcels that are kept, in their order, without their geometries.
 
-    `declared_code` is the code as declared, `code` the one of crops.csv that it stands for; `repairs` are reasons
-    separated by spaces.
+    Attributes
+    ----------
+    row : int64, their rows in the declaration.
+    id : text, unique.
+    code, name : int32, crop code and name as declared: indices of `codes` and `names`.
+    area_m2 : float64, of the geometry.
+    box : float64 (parcels, 4), bounds of the geometry in m.
+    is_multi : bool, MultiPolygon.
     """
 
-    id: np.ndarray
-    declared_code: np.ndarray
+    row: np.ndarray
+    id: pa.StringArray
     code: np.ndarray
+    codes: list[str]
     name: np.ndarray
-    geometry: np.ndarray
+    names: list[str]
     area_m2: np.ndarray
-    class_code: np.ndarray
-    hcat: np.ndarray
-    repairs: np.ndarray
+    box: np.ndarray
+    is_multi: np.ndarray
 
 
 def geometry_keys(geometry: np.ndarray) -> np.ndarray:
@@ -45,68 +53,67 @@ def geometry_keys(geometry: np.ndarray) -> np.ndarray:
     return np.asarray(shapely.to_wkb(shapely.normalize(rounded), byte_order=1), object)
 
 
-def derived_ids(keys: np.ndarray, *, year: int) -> np.ndarray:
-    """Ids for declarations that publish none: 16 hexadecimal digits of SHA-256 over year and geometry."""
-    return np.array([hashlib.sha256(b"%d:" % year + key).hexdigest()[:16] for key in keys], object)
+def geometry_digests(geometry: np.ndarray, wkb: np.ndarray, *, year: int) -> np.ndarray:
+    """The first 16 bytes of SHA-256 over year and key of each geometry: uint64 (n, 2) that sort as the bytes do.
+
+    `wkb` are the geometries as little-endian WKB.
+    """
+    offsets = np.concatenate([[0], np.cumsum(np.fromiter(map(len, wkb), np.int64, len(wkb)))])
+    rings, done = normal_rings(np.frombuffer(b"".join(wkb), np.uint8), offsets, KEY_PRECISION_M)
+    data = rings.tobytes()
+    keys = [data[start:end] for start, end in pairwise(offsets.tolist())]
+    for row, key in zip(np.flatnonzero(~done).tolist(), geometry_keys(geometry[~done]), strict=True):
+        keys[row] = key
+    prefix, sha256 = b"%d:" % year, hashlib.sha256
+    digests = b"".join([sha256(prefix + key).digest() for key in keys])
+    return np.frombuffer(digests, ">u8").reshape(-1, 4)[:, :2].astype(np.uint64)
 
 
-def stable_order(ids: np.ndarray, keys: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Indices that sort parcels by id (shorter first, so that numbers sort as numbers), geometry, crop code."""
-    text = pa.array(ids, pa.string())
-    columns = {"length": pc.utf8_length(text), "id": text}
-    columns |= {"key": pa.array(keys, pa.binary()), "code": pa.array(codes, pa.string())}
+def derived_ids(digests: np.ndarray) -> np.ndarray:
+    """Ids for declarations that publish none: the digest's first 16 hexadecimal digits."""
+    return np.array([f"{first:016x}" for first in digests[:, 0].tolist()], object)
+
+
+def stable_order(ids: pa.StringArray, digests: np.ndarray, code_ranks: np.ndarray) -> np.ndarray:
+    """Indices that sort parcels by id (shorter first, so that numbers sort as numbers), digest, crop code."""
+    columns = {"length": pc.utf8_length(ids), "id": ids}
+    columns |= {"first": pa.array(digests[:, 0]), "second": pa.array(digests[:, 1]), "code": pa.array(code_ranks)}
     return pc.sort_indices(pa.table(columns), [(name, "ascending") for name in columns]).to_numpy().astype(np.int64)
 
 
-def first_of_duplicates(keys: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def first_of_duplicates(digests: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """For each row the first row with the same geometry and crop; its own index where there is none before."""
-    group = pd.DataFrame({"key": keys, "code": codes}).groupby(["key", "code"], sort=False).ngroup().to_numpy()
-    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse], np.int64)
-
-
-def unique_ids(ids: np.ndarray) -> np.ndarray:
-    """Ids with ``-2``, ``-3`` ... appended to the second, third ... of the same; never one that is taken."""
-    taken = set(ids)
-    last: dict[str, int] = {}
-    result = ids.copy()
-    for row in np.flatnonzero(pd.Series(ids, dtype=object).duplicated().to_numpy()):
-        number = last.get(ids[row], 1) + 1
-        while f"{ids[row]}-{number}" in taken:
-            number += 1
-        last[ids[row]] = number
-        result[row] = f"{ids[row]}-{number}"
-        taken.add(result[row])
+    frame = pd.DataFrame({"first": digests[:, 0], "second": digests[:, 1], "code": codes})
+    result = np.arange(len(frame))
+    several = frame[frame.duplicated(keep=False)]
+    result[several.index] = several.index.to_series().groupby([several[name] for name in several]).transform("first")
     return result
 
 
-def overlaps(geometry: np.ndarray) -> list[tuple[int, int, float]]:
-    """Pairs of polygons that share more than `OVERLAP_AREA_M2`: (smaller, larger, shared area in m²).
+def unique_ids(ids: pa.StringArray) -> pa.StringArray:
+    """Ids with ``-2``, ``-3`` ... appended to the second, third ... of the same; never one that is taken."""
+    again = np.flatnonzero(ids.to_pandas().duplicated())
+    if not len(again):
+        return ids
+    texts = ids.take(pa.array(again)).to_pylist()
+    taken = _numbered(ids, set(texts))
+    last: dict[str, int] = {}
+    renamed = []
+    for text in texts:
+        number = last.get(text, 1) + 1
+        while f"{text}-{number}" in taken:
+            number += 1
+        last[text] = number
+        renamed.append(f"{text}-{number}")
+    where = np.zeros(len(ids), bool)
+    where[again] = True
+    return pc.replace_with_mask(ids, pa.array(where), pa.array(renamed, pa.string()))
 
-    The smaller one is drawn on top in label rasters; of two equal ones the later.
-    """
-    tree = shapely.STRtree(geometry)
-    left, right = tree.query(geometry)
-    once = left < right
-    left, right = left[once], right[once]
-    starts = range(0, len(left), _PAIRS_AT_ONCE)
-    slices = [slice(start, start + _PAIRS_AT_ONCE) for start in starts]
-    parts = [_shared_area(geometry[left[some]], geometry[right[some]]) for some in slices]
-    shared = np.concatenate([np.zeros(0), *parts])
-    area = shapely.area(geometry)
-    found = np.flatnonzero(shared > OVERLAP_AREA_M2)
-    swap = area[left[found]] < area[right[found]]
-    smaller, larger = np.where(swap, left[found], right[found]), np.where(swap, right[found], left[found])
-    return sorted(zip(smaller.tolist(), larger.tolist(), shared[found].tolist(), strict=True))
 
-
-def _shared_area(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Area of intersections; neighbours that only touch are told apart first, which is cheaper."""
-    shapely.prepare(left)
-    touching = shapely.touches(left, right) | ~shapely.intersects(left, right)
-    area = np.zeros(len(left))
-    area[~touching] = shapely.area(shapely.intersection(left[~touching], right[~touching]))
-    return area
+def _numbered(ids: pa.StringArray, of: set[str]) -> set[str]:
+    """Those ids that are one of `of` with a number appended."""
+    numbered = ids.filter(pc.match_substring_regex(ids, "-[0-9]+$")).to_pylist()
+    return {text for text in numbered if text.rpartition("-")[0] in of}
 
 
 def near_box(parcels: gpd.GeoSeries, box: tuple[float, float, float, float], crs: str) -> np.ndarray:

@@ -1,125 +1,93 @@
-"""Whether a layout holds everything that went into it: pure comparisons, each a list of what is wrong.
+"""The balance of a build: what entered each flow, what left it, and what was rejected on the way, by reason."""
 
-A stem is a patch file's name without ending, ``2019_31TCG_patch_00_01``; a tile-year is (tile, year).
-"""
-
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
 
 from cropstack.errors import LedgerRow
-from cropstack.layouts.patch_files import Patch, TileYear
+from cropstack.files import LEDGER_COLUMNS, write_csv
 
-Row = Mapping[str, str]
-
-
-def check_products(rows: Iterable[Row]) -> Iterator[str]:
-    """Every product is used in exactly one scene, or left out with a reason."""
-    times = Counter(row["product"] for row in rows)
-    yield from (f"product {product} stands in {n} rows; expected 1" for product, n in sorted(times.items()) if n > 1)
-    for row in rows:
-        if (row["used"], bool(row["reason"])) not in {("yes", False), ("no", True)}:
-            yield f'product {row["product"]}: used is "{row["used"]}" and the reason against it "{row["reason"]}"'
-        if row["used"] == "yes" and not row["scene"]:
-            yield f"product {row['product']} is used, but in no scene"
+# In the order in which a build fills them.
+FLOWS = (
+    "products", "scenes", "patches", "time_steps",
+    "declared_parcels", "parcels_on_tiles", "drawn_parcels", "parcel_series", "parcel_months",
+    "samples", "coco_images", "coco_annotations", "split_parcels", "monthly_parcels",
+)  # fmt: skip
+COLUMNS = ["flow", "area", "scenario", "split", "term", "reason", "count"]
 
 
-def scenes_of(rows: Iterable[Row]) -> dict[TileYear, dict[str, str]]:
-    """Scenes that products.csv uses, by tile and year; for each the ids of its products in order of precedence."""
-    products: dict[TileYear, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        if row["used"] == "yes":
-            products[row["tile"], int(row["year"])][row["scene"]].append(row["product"])
-    return {key: {scene: " ".join(ids) for scene, ids in scenes.items()} for key, scenes in products.items()}
+def area_of(name: str, year: int) -> str:
+    """Name of a country's or a tile's year in tables: ``es_ct_2019``, ``31TCG_2019``."""
+    return f"{name}_{year}"
 
 
-def check_grid(
-    folder: str, stems: Collection[str], found: Collection[str], without_date: Collection[str]
-) -> Iterator[str]:
-    """Every patch of the grid has a file or a row in the ledger, never both, and there is nothing else."""
-    for stem in sorted(set(stems) - set(found) - set(without_date)):
-        yield f"{folder}: {stem}.nc is missing, and no row of the ledger says why"
-    for stem in sorted(set(found) - set(stems)):
-        yield f"{folder}: {stem} is no patch of the grid"
-    for stem in sorted(set(found) & set(without_date)):
-        yield f"{folder}: {stem}.nc exists, but the ledger says that it has no date"
+@dataclass(frozen=True)
+class Flow:
+    """One kind of unit at two places of a build; `entered` and `left` are counted there, each from its own files.
 
-
-def check_dates(stem: str, patch: Patch, left_out: Collection[str], scenes: Mapping[str, str]) -> Iterator[str]:
-    """Every scene of the tile and year is a time step of the patch or in the ledger, with the products of the lock."""
-    steps = Counter(patch.scenes)
-    yield from (f"{stem}: scene {scene} stands {n} times" for scene, n in sorted(steps.items()) if n > 1)
-    for scene in sorted(set(scenes) - set(steps) - set(left_out)):
-        yield f"{stem}: scene {scene} is neither a date of the patch nor left out by the ledger"
-    for scene in sorted(set(steps) & set(left_out)):
-        yield f"{stem}: scene {scene} is a date of the patch, but the ledger says that it was left out"
-    for scene in sorted((set(steps) | set(left_out)) - set(scenes)):
-        yield f"{stem}: scene {scene} is not among the used ones of products.csv"
-    for scene, products in zip(patch.scenes, patch.products, strict=True):
-        if scene in scenes and products != scenes[scene]:
-            yield f"{stem}: scene {scene} was made from {products}; products.csv says {scenes[scene]}"
-
-
-def check_parcels(
-    origin: str, parcels: Collection[int], owners: Mapping[int, str | None], tiles: Collection[str]
-) -> Iterator[str]:
-    """Parcel numbers count from 1, and each has one row that says which selected tile owns it, if any."""
-    if set(parcels) != set(range(1, len(parcels) + 1)):
-        yield f"{origin}: parcel_index does not count from 1 to {len(parcels)}"
-    if set(owners) != set(parcels):
-        lost, extra = len(set(parcels) - set(owners)), len(set(owners) - set(parcels))
-        yield f"{origin}: {lost} parcels have no row in the table of tiles, {extra} rows there have no parcel"
-    for tile in sorted({tile for tile in owners.values() if tile is not None} - set(tiles)):
-        yield f"{origin}: parcels are owned by {tile}, which is not selected"
-
-
-def check_samples(samples: Iterable[Row], found: Collection[str], without_date: Collection[str]) -> Iterator[str]:
-    """Every sample of splits.csv has a file or no date; none stands twice in a scenario; a place has one split."""
-    rows = list(samples)
-    for stem in sorted({row["sample"] for row in rows} - set(found) - set(without_date)):
-        yield f"splits.csv: {stem} has no file"
-    times = Counter((row["scenario"], row["sample"]) for row in rows)
-    yield from (f"splits.csv: {key} stands {n} times" for key, n in sorted(times.items()) if n > 1)
-    splits = defaultdict(set)
-    for row in rows:
-        splits[row["scenario"], row["tile"], row["row"], row["column"]].add(row["split"])
-    for place, here in sorted(splits.items()):
-        if len(here) > 1:
-            yield f"splits.csv: place {place} is in {sorted(here)}"
-
-
-def unsplit(
-    labelled: Mapping[str, bool], places: Mapping[str, TileYear], samples: Iterable[Row]
-) -> tuple[list[LedgerRow], list[str]]:
-    """Patch files that are in no split: rows that say why, and those for which there is no reason.
-
-    `labelled`: by stem of every file, whether its place has a labelled pixel in some year; `places`: its tile-year.
+    Attributes
+    ----------
+    name : one of `FLOWS`.
+    area : a country or a tile with its year, ``es_ct_2019`` or ``31TCG_2019``; empty where a file mixes several.
+    rejected : units by reason.
+    scenario, split : empty where the units are those of all scenarios.
     """
-    rows, problems = [], []
-    known = list(samples)
-    split, areas = {row["sample"] for row in known}, {(row["tile"], int(row["year"])) for row in known}
-    for stem in sorted(set(labelled) - split):
-        if not labelled[stem]:
-            evidence = "no labelled pixel in any selected year; expected at least one"
-            rows.append(LedgerRow(stem, "assign_splits", "rejected", "no_labelled_pixel", evidence))
-        elif places[stem] not in areas:
-            evidence = "no scenario of the recipe has its country and year"
-            rows.append(LedgerRow(stem, "assign_splits", "rejected", "in_no_scenario", evidence))
-        else:
-            problems.append(f"splits.csv: {stem} has labels and a file, but no split")
-    return rows, problems
+
+    name: str
+    area: str
+    entered: int
+    left: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    scenario: str = ""
+    split: str = ""
+
+    @property
+    def lost(self) -> int:
+        """Units that neither left nor were rejected; negative: units that came from nowhere."""
+        return self.entered - self.left - sum(self.rejected.values())
 
 
-def check_coco(
-    name: str, annotations: Mapping[str, int], expected: Collection[str], parcels: Mapping[str, int]
-) -> Iterator[str]:
-    """A COCO file lists exactly the samples of its split that have files, with one annotation per parcel.
+@dataclass
+class Account:
+    """What a part of the comparison found: flows, what is wrong in words, and rejects with their area."""
 
-    `annotations` and `parcels`: their number by stem.
-    """
-    for stem in sorted(set(expected) - set(annotations)):
-        yield f"{name}: {stem} is missing"
-    for stem in sorted(set(annotations) - set(expected)):
-        yield f"{name}: {stem} does not belong to this split"
-    for stem in sorted(set(annotations) & set(expected)):
-        if annotations[stem] != parcels[stem]:
-            yield f"{name}: {stem} has {annotations[stem]} annotations and {parcels[stem]} parcels"
+    flows: list[Flow] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    rejects: list[tuple[str, LedgerRow]] = field(default_factory=list)
+
+    def add(self, other: "Account") -> None:
+        """Take over what another part found."""
+        self.flows += other.flows
+        self.problems += other.problems
+        self.rejects += other.rejects
+
+
+def unbalanced(flows: Iterable[Flow]) -> Iterator[str]:
+    """A line for each flow of which units are lost, or too many."""
+    for flow in flows:
+        if flow.lost:
+            where = " ".join(word for word in (flow.area, flow.scenario, flow.split) if word)
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(flow.rejected.items()) if count)
+            amount = f"{flow.lost} lost" if flow.lost > 0 else f"{-flow.lost} too many"
+            yield (
+                f"{flow.name} of {where}: {flow.entered} entered, {flow.left} left, rejected: {reasons or 'none'}; "
+                f"{amount}"
+            )
+
+
+def write_balance(path: Path, flows: Iterable[Flow]) -> None:
+    """Write a row for each term of each flow: ``entered``, ``left``, and ``rejected`` for each reason that occurs."""
+    ordered = sorted(flows, key=lambda flow: (FLOWS.index(flow.name), flow.area, flow.scenario, flow.split))
+    write_csv(path, COLUMNS, (row for flow in ordered for row in _rows(flow)))
+
+
+def _rows(flow: Flow) -> Iterator[list[object]]:
+    key = [flow.name, flow.area, flow.scenario, flow.split]
+    yield [*key, "entered", "", flow.entered]
+    yield [*key, "left", "", flow.left]
+    yield from ([*key, "rejected", reason, count] for reason, count in sorted(flow.rejected.items()) if count)
+
+
+def write_rejects(path: Path, rows: Iterable[tuple[str, LedgerRow]]) -> None:
+    """Write rejects and repairs with their area, sorted."""
+    write_csv(path, ["area", *LEDGER_COLUMNS], ((area, *astuple(row)) for area, row in sorted(rows)))

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,43 @@ def write_coco(path: Path, head: dict[str, Any], annotations: Iterable[dict[str,
     return number
 
 
-def read_coco(path: Path) -> tuple[dict[str, Any], Counter[int]]:
-    """Read what `write_coco` wrote: the head, and the number of annotations by image id.
+@dataclass(frozen=True)
+class Coco:
+    """What a COCO file holds.
+
+    `head` has info, licenses, images and categories; `annotations` their number by image id; `doubled` the ids of
+    annotations that repeat an id, or the pixels of another of their image.
+    """
+
+    head: dict[str, Any]
+    annotations: Counter[int]
+    doubled: list[int]
+
+
+def read_coco(path: Path) -> Coco:
+    """Read what `write_coco` wrote: annotations stand image by image, with rising ids.
 
     Raises
     ------
     LayoutError : not such a file, or one that ends too early.
     """
+    counts: Counter[int] = Counter()
+    doubled: list[int] = []
+    image, last, pixels = -1, -1, set[str]()
     with open(path, encoding="utf-8") as lines:
         try:
             first = next(lines).removesuffix("\n").removesuffix(CLOSING.strip())
             head = json.loads(first.removesuffix(OPENING) + "}")
-            rows = (line.removesuffix(CLOSING).removesuffix(",\n") for line in lines)
-            return head, Counter(json.loads(row)["image_id"] for row in rows)
+            for line in lines:
+                found = json.loads(line.removesuffix(CLOSING).removesuffix(",\n"))
+                if found["image_id"] != image:
+                    image, pixels = found["image_id"], set()
+                shape = found["segmentation"]["counts"]
+                if found["id"] <= last or shape in pixels:
+                    doubled.append(found["id"])
+                counts[image] += 1
+                pixels.add(shape)
+                last = found["id"]
         except (StopIteration, ValueError, KeyError) as error:
             raise LayoutError(f"{path}: not a COCO file of ours ({error}). Delete it and run again.") from error
+    return Coco(head, counts, doubled)

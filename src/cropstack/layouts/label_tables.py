@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cropstack.errors import LayoutError
-from cropstack.files import read_attributes
+from cropstack.files import open_netcdf, read_attributes, read_chunk, reading
 from cropstack.grid import PATCH_PX
 from cropstack.layouts.patch_files import Place, TileYear
 
@@ -34,30 +34,36 @@ class LabelFile:
 class Declaration:
     """Parcels of a country and year, named such as ``fr_2019``.
 
-    `table` has id, parcel_index and metrics:area (m²) by row, `owners` the tile that owns a parcel number, if any;
-    `declared` counts the parcels of the declaration.
+    `numbers` has their parcel_index (int64) row by row; `owners` parcel_index and `tile`, the one that owns the parcel,
+    if any (category); `declared` counts the parcels of the declaration.
     """
 
     name: str
-    table: pd.DataFrame
-    owners: dict[int, str | None]
+    path: Path
+    numbers: np.ndarray
+    owners: pd.DataFrame
     declared: int
+
+    def owned_by(self, tile: str) -> np.ndarray:
+        """Numbers of the parcels that a tile owns, int64, sorted."""
+        return np.sort(self.owners.loc[self.owners["tile"] == tile, "parcel_index"].to_numpy())
 
 
 def read_labels(path: Path) -> tuple[TileYear, LabelFile]:
     """Read a label file patch by patch."""
     size = PATCH_PX[10]
     counts, labelled, numbers = {}, set(), []
-    with h5py.File(path) as file:
-        attributes = read_attributes(file)
-        labels, parcels = file["r10m/labels"], file["r10m/parcels"]
+    with open_netcdf(path) as file:
+        with reading(path, "labels"):
+            attributes = read_attributes(file)
+            labels, parcels = file["r10m/labels"], file["r10m/parcels"]
         for y in range(0, labels.shape[0], size):
             for x in range(0, labels.shape[1], size):
                 place = (y // size, x // size)
-                found = pd.unique(parcels[y : y + size, x : x + size].ravel())
+                found = pd.unique(read_chunk(parcels, (y, x)).ravel())
                 numbers.append(found[found != 0])
                 counts[place] = len(numbers[-1])
-                if labels[y : y + size, x : x + size].any():
+                if read_chunk(labels, (y, x)).any():
                     labelled.add(place)
     key = (str(attributes["tile"]), int(attributes["year"]))
     return key, LabelFile(path, str(attributes["country"]), counts, labelled, np.unique(np.concatenate(numbers)))
@@ -78,10 +84,16 @@ def read_declaration(parcels: Path, tiles: Path) -> Declaration:
     """
     if country_year(parcels) != country_year(tiles):
         raise LayoutError(f"{parcels} and {tiles} are of different countries or years")
-    table = pq.read_table(parcels, columns=["id", "parcel_index", "metrics:area"])
+    table = pq.read_table(parcels, columns=["parcel_index"])
     about = json.loads((table.schema.metadata or {}).get(b"cropstack", b"{}"))
     if "declared" not in about:
         raise LayoutError(f"{parcels}: does not say how many parcels were declared. Delete it and run again.")
-    owner = pq.read_table(tiles, columns=["parcel_index", "tile"])
-    owners = dict(zip(owner["parcel_index"].to_pylist(), owner["tile"].to_pylist(), strict=True))
-    return Declaration(parcels.name.removesuffix("_parcels.parquet"), table.to_pandas(), owners, about["declared"])
+    owners = pq.read_table(tiles, columns=["parcel_index", "tile"], read_dictionary=["tile"]).to_pandas()
+    name = parcels.name.removesuffix("_parcels.parquet")
+    return Declaration(name, parcels, table["parcel_index"].to_numpy(), owners, about["declared"])
+
+
+def read_parcels(parcels: Path, numbers: np.ndarray) -> pd.DataFrame:
+    """Columns parcel_index, id and metrics:area (m²) of some parcels, in the order of the table."""
+    columns = ["parcel_index", "id", "metrics:area"]
+    return pq.read_table(parcels, columns=columns, filters=pc.field("parcel_index").isin(numbers)).to_pandas()

@@ -80,6 +80,15 @@ def common_attributes(tile: str, year: int, declared: dict[str, Any], imagery: s
     }
 
 
+def labels_attributes(about: dict[str, Any]) -> dict[str, str]:
+    """What patches repeat of a label file's root attributes: share-alike, and the land cover outside parcels if any."""
+    background = ("background", "background_licence", "background_attribution")
+    return {
+        "labels_share_alike": "yes" if about["share_alike"] else "no",
+        **{f"labels_{name}": about[name] for name in background if name in about},
+    }
+
+
 @dataclass(frozen=True)
 class PatchImage:
     """A patch file without names, coordinates and pixels, for all patches that have the same dates.

@@ -28,7 +28,7 @@ from cropstack.files import (
 )
 from cropstack.grid import PATCH_PX, RESOLUTIONS_M, patch_geobox, pixel_centres, tile_geobox
 from cropstack.layouts.patch_files import Place, TileYear, patch_stem
-from cropstack.layouts.patch_image import MASKS, common_attributes, patch_image
+from cropstack.layouts.patch_image import MASKS, common_attributes, labels_attributes, patch_image
 from cropstack.layouts.scene_stack import Scene, open_scenes
 from cropstack.layouts.stored_chunks import StoredChunks, copy_stored_chunk, stored_chunks
 from cropstack.product import format_time, parse_time
@@ -68,7 +68,7 @@ def write_sen4agrinet(
     with open_scenes(scenes, tile=tile, year=year, size_px=size_px) as stack:
         dates = dates_of_patches(stack)
         imagery = "; ".join(sorted({scene.attributes["source"] for scene in stack}))
-        common = common_attributes(tile, year, declared, imagery)
+        common = common_attributes(tile, year, declared, imagery) | _about_labels(labels)
         with replace_on_success(patches) as folder:
             folder.mkdir()
             _write_patches(folder, stack, dates, labels, common)
@@ -157,6 +157,11 @@ def _newest(scenes: list[Scene]) -> str:
 
 def _names(stem: str) -> dict[str, str]:
     return {"patch_full_name": stem, "patch_name": stem[stem.index("patch") :]}
+
+
+def _about_labels(labels: Path) -> dict[str, str]:
+    with h5py.File(labels) as file:
+        return labels_attributes(read_attributes(file))
 
 
 def _read_masks(labels: Path, grid: GeoBox, *, tile: str, year: int) -> dict[str, StoredChunks]:

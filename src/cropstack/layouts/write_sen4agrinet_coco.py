@@ -4,7 +4,6 @@ The published loader reads `images` only. An annotation is one parcel, encoded f
 decodes to exactly those pixels, holes included; polygons by pycocotools' own rule differ in 1.4 % of pixels.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from pycocotools import mask as rle
 
 from cropstack.errors import LayoutError
-from cropstack.files import read_attributes
+from cropstack.files import read_attributes, read_csv
 from cropstack.layouts.coco import write_coco
 from cropstack.legend import CropClass, read_classes
 from cropstack.step import step
@@ -63,8 +62,8 @@ def write_sen4agrinet_coco(
 
 def read_splits(path: Path, scenario: str) -> dict[str, str]:
     """Split by sample of one scenario of `splits.csv`."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        return {row["sample"]: row["split"] for row in csv.DictReader(handle) if row["scenario"] == scenario}
+    rows = read_csv(path, ["scenario", "sample", "split"])
+    return {row["sample"]: row["split"] for row in rows if row["scenario"] == scenario}
 
 
 def image_of(file: Path, number: int) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What `describe_tile` wrote about a tile in a year, as the sections use it."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cropstack.bands import S2_BANDS
+from cropstack.files import read_csv
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ def read_patches(path: Path, tile: str, year: int) -> list[Patch]:
 
 def read_scenes(path: Path, tile: str, year: int) -> list[Scene]:
     """Scenes of a tile in a year, in order of time."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        return [_scene(row, tile, year) for row in csv.DictReader(handle)]
+    return [_scene(row, tile, year) for row in read_csv(path)]
 
 
 def _scene(row: dict[str, str], tile: str, year: int) -> Scene:

@@ -15,7 +15,7 @@ from cropstack.report.patches import read_labels, read_season
 from cropstack.report.predictions import NO_CLASS, codes_of, is_of_patches, predicted_patches, read_predicted
 from cropstack.report.tables import spread
 
-OTHER = ("+", "other crops", "#9aa0a6")  # mark, name and colour, as a class of the legend has them
+OTHER = ("+", "other classes", "#9aa0a6")  # mark, name and colour, as a class of the legend has them
 UNKNOWN_CROP = ("?", "unknown crop", "#3b3f45")
 NO_PARCEL = ("", "no parcel", "#f4f1e8")
 UNTESTED = ("", "not tested", "#cfd6dd")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cropstack.errors import ConfigError
+from cropstack.files import read_csv
 from cropstack.legend import read_table
-from cropstack.report.tables import read_rows
 
 PUBLISHED = ["table", "scenario", "model", "name", "metric", "heading", "value", "source"]
 
@@ -49,13 +49,13 @@ class Published:
 def read_experiment(folder: Path) -> Experiment:
     """Read a folder ``<table>/<scenario>_<model>`` as `train_models` wrote it."""
     scenario, _, model = folder.name.partition("_")
-    metrics = {row["metric"]: float(row["value"]) for row in read_rows(folder / "metrics.csv") if not row["class"]}
-    cells = read_rows(folder / "confusion.csv")
+    metrics = {row["metric"]: float(row["value"]) for row in read_csv(folder / "metrics.csv") if not row["class"]}
+    cells = read_csv(folder / "confusion.csv")
     classes = list(dict.fromkeys(row["truth"] for row in cells))
     count = {(row["truth"], row["predicted"]): int(row["count"]) for row in cells}
     confusion = [[count[truth, predicted] for predicted in classes] for truth in classes]
     training = folder / "training.csv"
-    losses = read_rows(training) if training.exists() else []
+    losses = read_csv(training) if training.exists() else []
     history = [(int(row["epoch"]), float(row["train_loss"]), float(row["val_loss"])) for row in losses]
     return Experiment(folder.parent.name, scenario, model, metrics, classes, confusion, history)
 

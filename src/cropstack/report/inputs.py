@@ -16,6 +16,7 @@ class Files:
 
     parcels: dict[TileYear, Path]  # of a country
     samples: dict[TileYear, Path]  # of a tile: the folder of its patch files
+    quality: dict[TileYear, Path]  # of a tile: its labels in numbers, a row for each grid
     composites: dict[TileYear, Path]  # of a tile: monthly series of its parcels
     previews: dict[TileYear, Path]  # of a tile: thinned class codes, PNG
     experiments: dict[str, Path]  # folders by name, such as scenario1_unet
@@ -28,15 +29,17 @@ class Files:
 class Inputs:
     """What was read of one recipe.
 
-    `ledgers` are (heading, key, reasons); `coverage` are the rows of split_coverage.csv; `tile_years` are (country,
-    tile, year). Of `rules` there may be figures in the folder `logs`; `disk` are the folders that the build writes.
+    `reasons` are those of rejects.csv by area, and of all areas under `EVERYWHERE`; `balance` and `coverage` are the
+    rows of balance.csv and split_coverage.csv; `tile_years` are (country, tile, year). Of `rules` there may be figures
+    in the folder `logs`; `disk` are the folders that the build writes.
     """
 
     recipe: str
     title: str
     products: list[dict[str, str]]
     areas: list[Area]
-    ledgers: list[tuple[str, str, list[Reason]]]
+    reasons: dict[str, list[Reason]]
+    balance: list[dict[str, str]]
     sources: list[Source]
     legend: list[LegendClass]
     classes: dict[int, CropClass]

@@ -13,12 +13,14 @@ import jinja2
 from markupsafe import Markup
 
 from cropstack.report.acquisitions import acquisitions
+from cropstack.report.balance import balance
 from cropstack.report.crops import crops
 from cropstack.report.distribution import distribution
 from cropstack.report.drawings import split_patterns
 from cropstack.report.embedding import embedding
 from cropstack.report.examples import examples
 from cropstack.report.inputs import Inputs
+from cropstack.report.label_quality import label_quality
 from cropstack.report.left_out import left_out
 from cropstack.report.ndvi_profiles import ndvi_profiles
 from cropstack.report.paper import paper
@@ -50,12 +52,14 @@ REPORT = (
     Section("Where", "Where: tiles, patches and parcels", places),
     Section("Patches", "Patches: true colour beside labels", examples),
     Section("Crops", "Crops: classes and mapped area", crops),
+    Section("Labels", "Labels: purity, small parcels, repairs", label_quality),
     Section("Distribution", "Distribution: pixels by class, split and scenario", distribution),
     Section("NDVI", "NDVI: crops across regions and years", ndvi_profiles),
     Section("Embedding", "Embedding: parcels in two dimensions", embedding),
     Section("Scores", "Scores: models beside the published ones", scores),
     Section("Acquisitions", "Acquisitions: used and left out", acquisitions),
     Section("Pixels", "Clamped, saturated and missing pixels", pixels),
+    Section("Balance", "Balance: what went in and what came out", balance),
     Section("Left out", "What was left out or repaired, and why", left_out),
     Section("Provenance", "Where it comes from", provenance),
     Section("Paper", "What of the paper is shown, and what is not", paper),

@@ -12,10 +12,12 @@ import pyarrow.parquet
 import yaml
 
 from cropstack.errors import ConfigError
+from cropstack.files import reading
 from cropstack.legend import BACKGROUND, UNKNOWN, LegendClass
 
 T = TypeVar("T")
 EXAMPLES = 3  # shown of each reason
+EVERYWHERE = ""  # no area is called so
 HECTARE_M2 = 10_000
 
 
@@ -46,13 +48,13 @@ class Area:
 
 @dataclass(frozen=True)
 class Reason:
-    """Rows of a ledger that share stage, action and reason, with a few of them as examples (unit, evidence)."""
+    """Rejects and repairs that share stage, action and reason, with the first few of them (area, unit, evidence)."""
 
     stage: str
     action: str
     reason: str
     count: int
-    examples: list[tuple[str, str]]
+    examples: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,6 @@ class Source:
     licence: str
     attribution: str
     share_alike: bool
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV as dictionaries."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def country_year(path: Path) -> tuple[str, int]:
@@ -98,20 +94,29 @@ def read_source(path: Path) -> Source:
     return Source(path.parent.name, data["name"], data["licence"], data["attribution"], share_alike)
 
 
-def read_reasons(path: Path) -> list[Reason]:
-    """Group the rows of a ledger by stage, action and reason, most frequent first within a stage and action.
+def read_reasons(path: Path) -> dict[str, list[Reason]]:
+    """Group the rows of rejects.csv by area, and all under `EVERYWHERE`: by stage, action and reason.
 
-    Ledgers can be longer than memory: a few rows of each group are kept.
+    Most frequent first within a stage and action. The table can be longer than memory: a few rows of each group are
+    kept.
     """
-    counts: Counter[tuple[str, str, str]] = Counter()
-    first: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-    with open(path, encoding="utf-8", newline="") as handle:
+    counts: dict[str, Counter[tuple[str, str, str]]] = {EVERYWHERE: Counter()}
+    first: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+    with reading(path, "CSV"), open(path, encoding="utf-8", newline="") as handle:
         for row in csv.DictReader(handle):
             key = row["stage"], row["action"], row["reason"]
-            counts[key] += 1
-            first[key] = sorted([*first.get(key, []), (row["unit"], row["evidence"])])[:EXAMPLES]
-    reasons = [Reason(*key, count, first[key]) for key, count in counts.items()]
-    return sorted(reasons, key=lambda r: (r.stage, r.action, -r.count, r.reason))
+            for area in (EVERYWHERE, row["area"]):
+                counts.setdefault(area, Counter())[key] += 1
+                kept = first.setdefault((area, *key), [])
+                if len(kept) < EXAMPLES:
+                    kept.append((row["area"], row["unit"], row["evidence"]))
+    return {
+        area: sorted(
+            (Reason(*key, count, first[area, *key]) for key, count in here.items()),
+            key=lambda r: (r.stage, r.action, -r.count, r.reason),
+        )
+        for area, here in sorted(counts.items())
+    }
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

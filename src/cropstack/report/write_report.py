@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from cropstack.files import write_json, write_text
+from cropstack.files import read_csv, write_json, write_text
 from cropstack.legend import read_classes, read_legend
 from cropstack.report.descriptions import Scene, read_patches, read_scenes
 from cropstack.report.examples import few_examples
 from cropstack.report.inputs import Files, Inputs, TileYear
 from cropstack.report.page import describe, read_templates, render_page, render_sections
-from cropstack.report.tables import Reason, country_year, read_area, read_reasons, read_rows, read_source
+from cropstack.report.tables import country_year, read_area, read_reasons, read_source
 from cropstack.step import step
 
 
 def write_report(
     products: Path,
-    ledgers: list[Path],
     rejects: Path,
+    balance: Path,
     parcels: list[Path],
     sources: list[Path],
     legend: Path,
@@ -26,6 +26,7 @@ def write_report(
     scenes: list[Path],
     patches: list[Path],
     previews: list[Path],
+    quality: list[Path],
     samples: list[Path],
     composites: list[Path],
     experiments: list[Path],
@@ -48,6 +49,7 @@ def write_report(
     Parameters
     ----------
     scenes, patches, previews : what `describe_tile` wrote, each in the order of `tile_years`.
+    quality : what `assess_labels` wrote, in that order.
     samples : folders of patch files, in that order.
     composites : monthly series of parcels, in that order.
     experiments : folders of experiments.
@@ -68,24 +70,23 @@ def write_report(
     inputs = Inputs(
         recipe=recipe,
         title=title,
-        products=[row for row in read_rows(products) if row["recipe"] == recipe],
+        products=[row for row in read_csv(products) if row["recipe"] == recipe],
         areas=[read_area(path) for path in sorted(parcels)],
-        ledgers=[
-            ("All rejects and repairs", "rejects", read_reasons(rejects)),
-            *(_ledger(path) for path in sorted(ledgers)),
-        ],
+        reasons=read_reasons(rejects),
+        balance=read_csv(balance),
         sources=[read_source(path) for path in sorted(sources)],
         legend=read_legend(legend, taxonomy),
         classes=taxonomy,
         patches=[patch for key, path in zip(keys, patches, strict=True) for patch in read_patches(path, *key)],
         scenes=_scenes(keys, scenes),
-        splits=read_rows(splits),
-        coverage=read_rows(coverage),
+        splits=read_csv(splits),
+        coverage=read_csv(coverage),
         tile_years=sorted(areas),
         size_px=size_px,
         files=Files(
             parcels={country_year(path): path for path in parcels},
             samples=dict(zip(keys, samples, strict=True)),
+            quality=dict(zip(keys, quality, strict=True)),
             composites=dict(zip(keys, composites, strict=True)),
             previews=dict(zip(keys, previews, strict=True)),
             experiments={path.name: path for table in experiments for path in sorted(table.iterdir()) if path.is_dir()},
@@ -105,12 +106,6 @@ def write_report(
 
 def _scenes(keys: list[TileYear], paths: list[Path]) -> list[Scene]:
     return [scene for key, path in zip(keys, paths, strict=True) for scene in read_scenes(path, *key)]
-
-
-def _ledger(path: Path) -> tuple[str, str, list[Reason]]:
-    country, year = country_year(path)
-    name = f"Of these, from the declarations of {country} in {year}"
-    return name, f"{country}/{year}", read_reasons(path)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ equal the nearest) and are flagged; the published code extrapolates there.
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pandas as pd
 
 from cropstack.errors import SampleError
 from cropstack.product import parse_time
@@ -35,7 +35,8 @@ def composite_parcels(
 
     Raises
     ------
-    SampleError : no table, tables of other tiles or years or of different parcels, a parcel without a class.
+    SampleError : no table, tables of other tiles or years, of one acquisition or of different parcels; a parcel without
+    a class, or twice. CropstackError : a cut or damaged file.
     """
     months = _months(aggregates, tile=tile, year=year)
     index = _parcel_index(aggregates)
@@ -54,12 +55,15 @@ def _months(aggregates: list[Path], *, tile: str, year: int) -> list[int]:
     """Month of each table's acquisition."""
     if not aggregates:
         raise SampleError(f"{tile} {year}: no acquisition to make series of. Raise max_cloud_percent or add products.")
-    months = []
+    months, scenes = [], set()
     for path in aggregates:
         about = read_about(path)
         if (about.get("tile"), about.get("year")) != (tile, year):
             found = f"{about.get('tile')} {about.get('year')}"
             raise SampleError(f"{path}: is of {found}; expected {tile} {year}. Delete it and run again.")
+        if about["scene"] in scenes:
+            raise SampleError(f"{path}: holds {about['scene']}, as another table does. Delete both and run again.")
+        scenes.add(about["scene"])
         months.append(parse_time(about["sensing_time"]).month)
     return months
 
@@ -77,10 +81,13 @@ def read_class_codes(parcels: Path, index: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    SampleError : a parcel that is not there, or without a class.
+    SampleError : a parcel that is not there, without a class, or twice. CropstackError : a cut or damaged file.
     """
-    table = pq.read_table(parcels, columns=["parcel_index", "class_code"]).to_pandas().set_index("parcel_index")
-    codes = table["class_code"].reindex(index)
+    table = pd.DataFrame(read_columns(parcels, ["parcel_index", "class_code"]))
+    twice = table["parcel_index"][table["parcel_index"].duplicated()]
+    if len(twice):
+        raise SampleError(f"{parcels}: parcel {twice.iloc[0]} stands twice. Delete build/labels and run again.")
+    codes = table.set_index("parcel_index")["class_code"].reindex(index)
     missing = index[codes.isna().to_numpy()]
     if len(missing):
         raise SampleError(

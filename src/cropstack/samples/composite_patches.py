@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,17 +23,34 @@ from cropstack.files import (
     add_variable,
     create_netcdf,
     encode_chunk,
+    open_netcdf,
     read_chunk,
 )
 from cropstack.grid import PATCH_PX, crs_attributes, patches_per_side, pixel_centres, tile_geobox
-from cropstack.samples.inputs import check_bands, check_grid, check_labels, check_scene, flag_mask, read_patch
+from cropstack.samples.inputs import (
+    check_bands,
+    check_grid,
+    check_labels,
+    check_scene,
+    flag_mask,
+    read_patch,
+    variable_of,
+)
 from cropstack.samples.medians import FILLS, median_over_time
 from cropstack.step import step
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a composite is: `mask` holds the bits of the flags that take a pixel out."""
+    """What a composite is.
+
+    Attributes
+    ----------
+    months : calendar months, ascending.
+    patch_px : side of a chunk at 10 m.
+    fill : how months without a valid acquisition are filled, by name: ``linear`` (`medians.fill_linear`).
+    mask : bits of the flags that take a pixel out.
+    """
 
     bands: list[str]
     months: list[int]
@@ -49,10 +67,7 @@ def composite_patches(
     tile: str,
     year: int,
     size_px: int,
-    bands: list[str],
-    months: list[int],
-    patch_px: int,
-    fill: str,
+    composite: dict[str, Any],
     left_out_flags: list[str],
 ) -> None:
     """Write `composites` float32 (month, band, y, x), reflectance × 10 000, one chunk per sub-patch, with its labels.
@@ -63,30 +78,29 @@ def composite_patches(
     Parameters
     ----------
     scenes : of this tile and year; labels : of the same.
-    months : the first and the last calendar month.
-    patch_px : side of a chunk at 10 m; divides the patch of 366.
-    fill : how months without a valid acquisition are filled, by name: ``linear`` (`medians.fill_linear`).
+    composite : of the recipe: bands, months (the first and the last), patch_px (divides the patch of 366), fill.
 
     Raises
     ------
     SampleError : no scene in any of the months; scenes or labels of another tile, year or grid.
-    MissingBand : a scene lacks a band. ConfigError : a setting that cannot be.
+    MissingBand : a scene lacks a band. ConfigError : a setting that cannot be. CropstackError : a damaged file.
     """
-    recipe = _recipe(bands, months, patch_px, fill, left_out_flags)
-    with open_by_month(scenes, recipe, tile=tile, year=year, size_px=size_px) as files, h5py.File(labels) as label_file:
-        check_labels(label_file, tile=tile, year=year)
-        check_grid(label_file["r10m"], tile=tile, size_px=size_px)
-        with create_netcdf(composites, {"Conventions": "CF-1.8", "tile": tile, "year": year}) as file:
-            _add_variables(file, recipe, tile=tile, size_px=size_px)
-            side = patches_per_side(tile_geobox(tile, 10, size_px=size_px))
+    recipe = _recipe(**composite, left_out_flags=left_out_flags)
+    with open_by_month(scenes, recipe, tile=tile, year=year, size_px=size_px) as files, open_netcdf(labels) as file:
+        check_labels(file, tile=tile, year=year)
+        check_grid(file, 10, tile=tile, size_px=size_px)
+        codes = variable_of(file, 10, "labels")
+        side = patches_per_side(tile_geobox(tile, 10, size_px=size_px))
+        with create_netcdf(composites, {"Conventions": "CF-1.8", "tile": tile, "year": year}) as made:
+            _add_variables(made, recipe, tile=tile, size_px=size_px)
             for row in range(side):
                 for column in range(side):
                     stack, count = composite_patch(files, recipe, (row, column))
-                    _write_patch(file, stack, count, label_file["r10m/labels"], (row, column))
+                    _write_patch(made, stack, count, codes, (row, column))
                 print(f"row {row + 1} of {side}", flush=True)
 
 
-def _recipe(bands: list[str], months: list[int], patch_px: int, fill: str, left_out_flags: list[str]) -> Recipe:
+def _recipe(*, bands: list[str], months: list[int], patch_px: int, fill: str, left_out_flags: list[str]) -> Recipe:
     check_bands(bands)
     first, last = months
     if not 1 <= first <= last <= 12:
@@ -106,7 +120,7 @@ def open_by_month(
     with ExitStack() as stack:
         found = []
         for path in scenes:
-            file = stack.enter_context(h5py.File(path))
+            file = stack.enter_context(open_netcdf(path))
             info = check_scene(file, tile=tile, year=year, size_px=size_px, bands=recipe.bands)
             found.append((info.sensing, info.scene, file))
         found.sort(key=lambda one: one[:2])

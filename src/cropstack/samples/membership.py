@@ -21,8 +21,14 @@ def raster_weights(rows: np.ndarray, parcel_index: np.ndarray) -> Weights:
     Parameters
     ----------
     rows : int32 (y, x), position of the pixel's parcel in `parcel_index`, -1 for none.
+
+    Raises
+    ------
+    ValueError : a position beyond the parcels; the kernels would write past their arrays.
     """
     flat = rows.reshape(-1)
+    if flat.size and flat.max() >= len(parcel_index):
+        raise ValueError(f"rows: holds position {flat.max()}; expected positions below {len(parcel_index)}")
     offsets = np.zeros(len(parcel_index) + 1, np.int64)
     _count(flat, offsets)
     np.cumsum(offsets, out=offsets)

@@ -120,24 +120,38 @@ def _weighted_moments(
     longest = _longest(offsets)
     valid, weight = np.empty(longest, np.float64), np.empty(longest, np.float64)
     for row in range(len(n)):
-        count, total, above = 0, 0.0, 0.0
-        first = 0.0
-        for k in range(offsets[row], offsets[row + 1]):
-            value = values[pixels[k]]
-            if value == 0:
-                continue
-            if count == 0:
-                first = float(value)
-            valid[count] = value - first  # about the first value: equal pixels then have no spread at all
-            weight[count] = weights[k]
-            total += weight[count]
-            above += weight[count] * valid[count]
-            count += 1
+        members = slice(offsets[row], offsets[row + 1])
+        count, first = _gather(values, pixels[members], weights[members], valid, weight)
         if count:
+            total, above = 0.0, 0.0
+            for k in range(count):
+                total += weight[k]
+                above += weight[k] * valid[k]
             middle = above / total
             square, cube = _weighted_central_sums(valid, weight, count, middle)
             n[row], mean[row] = count, first + middle
             std[row], skewness[row] = _spread(square / total, cube / total, count)
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    values: np.ndarray, pixels: np.ndarray, weights: np.ndarray, valid: np.ndarray, weight: np.ndarray
+) -> tuple[int, float]:
+    """Put the valid values of a parcel and their weights into `valid` and `weight`; their number and the first value.
+
+    `valid` is counted from the first value: equal pixels then have no spread at all.
+    """
+    count, first = 0, 0.0
+    for k in range(len(pixels)):
+        value = values[pixels[k]]
+        if value == 0:
+            continue
+        if count == 0:
+            first = float(value)
+        valid[count] = value - first
+        weight[count] = weights[k]
+        count += 1
+    return count, first
 
 
 @njit(cache=True, nogil=True)

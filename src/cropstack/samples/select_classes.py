@@ -4,24 +4,20 @@ Sen4AgriNet, section VI: "The common labels between regions were isolated, the c
 and then all common labels forming the 99.9% of the data were selected." Taken here by the letter: a common class has a
 pixel in every country, and the data are the pixels of the common classes.
 
-The sentence alone does not lead to the paper's eleven classes: fallow land and temporary grass have codes in both
-published mappings and cover more land than rye, which is one of the eleven and has 0.25 % of their pixels (published
-class weight of scenario 1: 1 / (11 × 37.1)). A choice that the paper does not state came first. So the recipe's legend
-is the paper's list, fixed, and no step reads this table: it says what the rule gives on the configured areas, for those
-who choose a legend. In the simulated world that is 15 classes: the eleven, temporary and permanent grass, fallow land
-and soya beans.
+The paper's result are eleven classes; which steps came before the rule it does not say. So the recipe's legend is the
+paper's list, fixed, and no step reads this table: it says what the rule gives on the configured areas, for those who
+choose a legend.
 """
 
 from collections import Counter
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from cropstack.errors import SampleError
-from cropstack.files import read_chunk, write_csv
+from cropstack.files import open_netcdf, read_chunk, write_csv
 from cropstack.legend import BACKGROUND, UNKNOWN, read_classes
-from cropstack.samples.inputs import check_labels
+from cropstack.samples.inputs import check_labels, variable_of
 from cropstack.step import step
 
 SHARE = 0.999  # SOURCE: section VI
@@ -61,9 +57,9 @@ def select_classes(labels: list[Path], classes: Path, selection: Path, *, tile_y
 def count_pixels(path: Path, *, tile: str, year: int) -> Counter[int]:
     """Pixels at 10 m by class code, without background and unknown crops."""
     pixels: Counter[int] = Counter()
-    with h5py.File(path) as file:
+    with open_netcdf(path) as file:
         check_labels(file, tile=tile, year=year)
-        variable = file["r10m/labels"]
+        variable = variable_of(file, 10, "labels")
         height, width = variable.chunks
         for y in range(0, variable.shape[0], height):
             for x in range(0, variable.shape[1], width):

@@ -14,13 +14,13 @@ from typing import Any
 import geopandas as gpd
 import h5py
 import numpy as np
-import pyarrow.parquet as pq
 
 from cropstack.errors import ConfigError, SampleError
-from cropstack.files import read_chunk
+from cropstack.files import open_netcdf, read_chunk, reading
 from cropstack.grid import RESOLUTIONS_M, tile_geobox
-from cropstack.samples.inputs import check_grid, check_labels
+from cropstack.samples.inputs import check_grid, check_labels, variable_of
 from cropstack.samples.membership import coarsen, coverage_weights, raster_weights
+from cropstack.samples.tables import read_columns
 from cropstack.samples.weights import Weights, write_weights
 from cropstack.step import step
 
@@ -37,15 +37,16 @@ def weigh_parcels(
 
     Raises
     ------
-    SampleError : the tile owns no parcel; labels of another tile, year, grid or parcel table.
+    SampleError : the tile owns no parcel; labels of another tile, year, grid or parcel table; a parcel twice in the
+        table of tiles, or without a geometry. CropstackError : a cut or damaged file.
     ConfigError : another weighting.
     """
     owned, known = read_owned(tiles, tile)
-    with h5py.File(labels) as file:
+    with open_netcdf(labels) as file:
         check_labels(file, tile=tile, year=year)
-        check_grid(file["r10m"], tile=tile, size_px=size_px)
+        check_grid(file, 10, tile=tile, size_px=size_px)
         if weighting == "pixel":
-            grids = _pixel(file["r10m/parcels"], owned, known)
+            grids = _pixel(variable_of(file, 10, "parcels"), owned, known)
         elif weighting == "coverage":
             grids = _coverage(parcels, owned, tile=tile, size_px=size_px)
         else:
@@ -56,11 +57,14 @@ def weigh_parcels(
 
 def read_owned(tiles: Path, tile: str) -> tuple[np.ndarray, int]:
     """The parcel_index of the parcels that a tile owns, ascending, and the largest parcel_index of all."""
-    table = pq.read_table(tiles, columns=["parcel_index", "tile"])
-    index = table["parcel_index"].to_numpy()
-    owned = np.sort(index[np.asarray(table["tile"].to_pylist(), object) == tile])
+    table = read_columns(tiles, ["parcel_index", "tile"])
+    index = table["parcel_index"]
+    owned = np.sort(index[table["tile"] == tile])
     if not len(owned):
         raise SampleError(f"{tiles}: no parcel belongs to tile {tile}. Check areas in the configuration.")
+    twice = owned[1:][np.diff(owned) == 0]
+    if len(twice):
+        raise SampleError(f"{tiles}: parcel {twice[0]} stands twice; expected once. Delete build/labels and run again.")
     return owned, int(index.max())
 
 
@@ -86,7 +90,7 @@ def parcel_rows(raster: h5py.Dataset, owned: np.ndarray, known: int) -> np.ndarr
 
     Raises
     ------
-    SampleError : a parcel number above `known`, the largest there is.
+    SampleError : a parcel number above `known`, the largest there is, or below 0.
     """
     row_of = np.full(known + 1, -1, np.int32)
     row_of[owned] = np.arange(len(owned))
@@ -95,9 +99,10 @@ def parcel_rows(raster: h5py.Dataset, owned: np.ndarray, known: int) -> np.ndarr
     for y in range(0, rows.shape[0], height):
         for x in range(0, rows.shape[1], width):
             numbers = read_chunk(raster, (y, x))
-            if numbers.max() > known:
+            if numbers.max() > known or numbers.min() < 0:
+                found = numbers.max() if numbers.max() > known else numbers.min()
                 raise SampleError(
-                    f"{raster.file.filename}: holds parcel {numbers.max()}; the table of tiles ends at {known}. "
+                    f"{raster.file.filename}: holds parcel {found}; the table of tiles ends at {known}. "
                     "They were made from different declarations: delete build/labels and run again."
                 )
             rows[y : y + height, x : x + width] = row_of[numbers]
@@ -105,10 +110,15 @@ def parcel_rows(raster: h5py.Dataset, owned: np.ndarray, known: int) -> np.ndarr
 
 
 def _coverage(parcels: Path, owned: np.ndarray, *, tile: str, size_px: int) -> Iterator[tuple[int, Weights]]:
-    table = gpd.read_parquet(parcels, columns=["parcel_index", "geometry"]).set_index("parcel_index")
-    missing = owned[~np.isin(owned, table.index)]
+    with reading(parcels, "parcels"):
+        table = gpd.read_parquet(parcels, columns=["parcel_index", "geometry"]).set_index("parcel_index")
+    whole = table.index[~(table.geometry.isna() | table.geometry.is_empty)]
+    missing = owned[~np.isin(owned, whole)]
     if len(missing):
-        raise SampleError(f"{parcels}: has no parcel {missing[0]}, which {tile} owns. Delete build/labels, run again.")
+        found = "no geometry of" if missing[0] in table.index else "no"
+        raise SampleError(
+            f"{parcels}: has {found} parcel {missing[0]}, which {tile} owns. Delete build/labels and run again."
+        )
     grids = {resolution_m: tile_geobox(tile, resolution_m, size_px=size_px) for resolution_m in RESOLUTIONS_M}
     geometry = table.geometry.loc[owned].to_crs(str(grids[10].crs))
     for resolution_m, grid in grids.items():

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from cropstack.errors import SampleError
-from cropstack.files import add_bare_dimension, add_dimension, add_group, add_variable, create_netcdf, read_attributes
+from cropstack.files import (
+    add_bare_dimension,
+    add_dimension,
+    add_group,
+    add_variable,
+    create_netcdf,
+    open_netcdf,
+    read_attributes,
+    reading,
+)
+
+ATTRIBUTES = ("tile", "year", "size_px", "weighting")
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,10 @@ def write_weights(path: Path, attributes: dict[str, Any], grids: Iterable[tuple[
 
 
 def read_weights_attributes(path: Path) -> dict[str, Any]:
-    """Root attributes: tile (text), year, size_px (int), weighting (text)."""
-    with h5py.File(path) as file:
-        return read_attributes(file)
+    """Root attributes: tile (text), year, size_px (int), weighting (text); CropstackError where one is missing."""
+    with open_netcdf(path) as file, reading(path, "weights"):
+        attributes = read_attributes(file)
+        return {name: attributes[name] for name in ATTRIBUTES}
 
 
 def read_weights(path: Path, resolution_m: int, *, pixels: int) -> Weights:
@@ -62,18 +73,27 @@ def read_weights(path: Path, resolution_m: int, *, pixels: int) -> Weights:
 
     Raises
     ------
-    SampleError : a pixel outside the grid, or rows that do not add up.
+    SampleError : a pixel outside the grid, a weight that is not above 0, or rows that do not add up.
+    CropstackError : the file is cut or damaged.
     """
-    with h5py.File(path) as file:
+    with open_netcdf(path) as file, reading(path, f"weights at {resolution_m} m"):
         group = file[f"r{resolution_m}m"]
         weights = group["weights"][...] if "weights" in group else None
         found = Weights(group["parcel_index"][...], group["offsets"][...], group["pixels"][...], weights)
-    last = len(found.pixels)
-    whole = found.offsets[0] == 0 and found.offsets[-1] == last and bool(np.all(np.diff(found.offsets) >= 0))
-    inside = not last or (found.pixels.min() >= 0 and found.pixels.max() < pixels)
-    if not (whole and inside and len(found.offsets) == len(found.parcel_index) + 1):
+    if not fits(found, pixels):
         raise SampleError(
-            f"{path}: r{resolution_m}m: its {len(found.parcel_index)} rows with {last} pixels do not fit a grid of "
-            f"{pixels} pixels. Delete it and run again."
+            f"{path}: r{resolution_m}m: its {len(found.parcel_index)} rows with {len(found.pixels)} pixels do not fit "
+            f"a grid of {pixels} pixels, or not every weight is above 0. Delete it and run again."
         )
     return found
+
+
+def fits(weights: Weights, pixels: int) -> bool:
+    """Whether rows add up, every weight is above 0, and every pixel lies on a grid of so many."""
+    last, offsets = len(weights.pixels), weights.offsets
+    if len(offsets) != len(weights.parcel_index) + 1 or offsets[0] != 0 or offsets[-1] != last:
+        return False
+    if weights.weights is not None and (len(weights.weights) != last or not np.all(weights.weights > 0)):
+        return False
+    inside = not last or (weights.pixels.min() >= 0 and weights.pixels.max() < pixels)
+    return bool(inside and np.all(np.diff(offsets) >= 0))

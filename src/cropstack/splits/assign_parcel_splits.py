@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from cropstack.arrow_csv import create_csv
 from cropstack.errors import LayoutError
-from cropstack.files import write_csv
+from cropstack.files import reading, write_csv
 from cropstack.legend import LegendClass, read_classes, read_legend
 from cropstack.splits.parcel_pieces import read_pieces, split_parcels
+from cropstack.splits.patch_splits import read_patch_splits
 from cropstack.splits.strata import SPLITS
 from cropstack.step import step
 
@@ -58,13 +59,14 @@ def assign_parcel_splits(
 
     Raises
     ------
-    LayoutError : files that do not belong together; a parcel on a patch without a split.
+    LayoutError : files that do not belong together; a parcel on a patch without a split; see `read_patch_splits`.
+    CropstackError : a cut or damaged file.
     """
     crops = read_legend(legend, read_classes(classes))
     keys: list[TileYear] = [(str(country), str(tile), int(year)) for country, tile, year in tile_years]
     pieces = {key: read_pieces(path, tile=key[1], year=key[2]) for key, path in zip(keys, labels, strict=True)}
     owned = {key: owned_parcels(tiles, key) for key in keys}
-    patches = pd.read_csv(splits, usecols=["scenario", "tile", "year", "row", "column", "split"], dtype={"tile": str})
+    patches = read_patch_splits(splits, [(tile, year) for _, tile, year in keys])
     rows: list[list[object]] = []
     with create_csv(parcel_splits, SCHEMA) as writer:
         for scenario, of_scenario in patches.groupby("scenario"):
@@ -78,13 +80,18 @@ def assign_parcel_splits(
 
 
 def owned_parcels(tiles: list[Path], key: TileYear) -> np.ndarray:
-    """Numbers of the parcels that a tile owns in a year, sorted."""
+    """Numbers of the parcels that a tile owns in a year, sorted; LayoutError where one stands twice."""
     country, tile, year = key
     found = [path for path in tiles if path.name == f"{country}_{year}_tiles.parquet"]
     if len(found) != 1:
         raise LayoutError(f"{country}_{year}_tiles.parquet: given {len(found)} times; expected once. Name it once.")
-    table = pq.read_table(found[0], columns=["parcel_index"], filters=[("tile", "=", tile)])
-    return np.sort(table["parcel_index"].to_numpy())
+    with reading(found[0], "a table of tiles"):
+        table = pq.read_table(found[0], columns=["parcel_index"], filters=[("tile", "=", tile)])
+    owned, times = np.unique(table["parcel_index"].to_numpy(), return_counts=True)
+    if (times > 1).any():
+        twice = owned[times > 1][0]
+        raise LayoutError(f"{found[0]}: parcel {twice} stands twice; expected once. Delete build/labels and run again.")
+    return owned
 
 
 def with_splits(

@@ -4,7 +4,6 @@ The unit is a place (tile, row, column): its years stay together. Its stratum is
 most pixels over the selected years; strata too small to fill every split are pooled within their tile.
 """
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cropstack.errors import ConfigError
-from cropstack.files import write_csv
+from cropstack.files import read_csv, write_csv
 from cropstack.legend import LegendClass, read_classes, read_legend
 from cropstack.splits.patch_contents import PatchContent, legend_pixels, read_patches, stratum_class
 from cropstack.splits.strata import SPLITS, Place, cut, pool_small, smallest_stratum
@@ -22,7 +21,8 @@ from cropstack.step import step
 
 COLUMNS = ["scenario", "sample", "country", "tile", "year", "row", "column", "split", "stratum"]
 SHARES_TOLERANCE = 1e-6
-ANOTHER_SPLITS = "expected a splits.csv of an earlier build. Give another file under `splits` in the configuration."
+PINNED_COLUMNS = ["scenario", "tile", "row", "column", "split"]
+ANOTHER_SPLITS = "a splits.csv of an earlier build. Give another file under `splits` in the configuration."
 
 Areas = str | dict[str, list[int]]
 Sample = tuple[str, str, int, int, int]  # country, tile, year, row, column
@@ -68,7 +68,7 @@ def assign_splits(
     strata = strata_of(contents, crops, smallest=smallest_stratum(shares))
     pins = read_pinned(pinned) if isinstance(pinned, Path) else {}
     if isinstance(pinned, Path) and not any(strata.keys() & pins.get(name, {}).keys() for name in scenarios):
-        raise ConfigError(f"{pinned}: pins no place of {', '.join(sorted(scenarios))}; {ANOTHER_SPLITS}")
+        raise ConfigError(f"{pinned}: pins no place of {', '.join(sorted(scenarios))}; expected {ANOTHER_SPLITS}")
     rows: list[tuple[str, str, Row]] = []
     for name, areas in sorted(scenarios.items()):
         here = {sample: content for sample, content in contents.items() if place_of(sample) in strata}
@@ -117,27 +117,14 @@ def read_pinned(path: Path) -> dict[str, dict[Place, str]]:
         scenario.
     """
     pins: dict[str, dict[Place, str]] = defaultdict(dict)
-    for number, row in enumerate(_read_pins(path), 2):
+    for number, row in enumerate(read_csv(path, PINNED_COLUMNS, expected=ANOTHER_SPLITS), 2):
         if not row["row"].isdecimal() or not row["column"].isdecimal():
             found = f'row "{row["row"]}" and column "{row["column"]}"'
-            raise ConfigError(f"{path}: line {number} has {found}, which should be numbers; {ANOTHER_SPLITS}")
+            raise ConfigError(f"{path}: line {number} has {found}, which should be numbers; expected {ANOTHER_SPLITS}")
         place = (row["tile"], int(row["row"]), int(row["column"]))
         if pins[row["scenario"]].setdefault(place, row["split"]) != row["split"]:
             raise ConfigError(f"{path}: {row['scenario']}: the place {place} has two splits; expected one")
     return pins
-
-
-def _read_pins(path: Path) -> list[dict[str, str]]:
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle, restval="")
-            rows, columns = list(reader), reader.fieldnames or ()
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}); {ANOTHER_SPLITS}") from error
-    missing = [c for c in ("scenario", "tile", "row", "column", "split") if c not in columns]
-    if missing:
-        raise ConfigError(f"{path}: has no column {missing[0]}; {ANOTHER_SPLITS}")
-    return rows
 
 
 def split_samples(

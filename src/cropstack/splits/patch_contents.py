@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from cropstack.errors import LayoutError
-from cropstack.files import read_attributes
+from cropstack.files import open_netcdf, read_attributes, reading
 from cropstack.grid import PATCH_PX
 from cropstack.legend import BACKGROUND, LegendClass
 
@@ -33,18 +32,22 @@ def label_windows(path: Path, *, tile: str, year: int) -> Iterator[Window]:
 
     Raises
     ------
-    LayoutError : the file is of another tile or year.
+    LayoutError : the file is of another tile or year. CropstackError : it is cut or damaged.
     """
     size = PATCH_PX[10]
-    with h5py.File(path) as file:
-        found = {name: str(value) for name, value in read_attributes(file).items()}
-        if (found["tile"], found["year"]) != (tile, str(year)):
-            raise LayoutError(f"{path}: holds {found['tile']} {found['year']}; expected {tile} {year}. Build it again.")
-        labels, parcels = file["r10m/labels"], file["r10m/parcels"]
+    with open_netcdf(path) as file:
+        with reading(path, "labels"):
+            attributes = read_attributes(file)
+            found = (str(attributes["tile"]), str(attributes["year"]))
+            labels, parcels = file["r10m/labels"], file["r10m/parcels"]
+        if found != (tile, str(year)):
+            raise LayoutError(f"{path}: holds {' '.join(found)}; expected {tile} {year}. Build it again.")
         for y in range(0, labels.shape[0], size):
             for x in range(0, labels.shape[1], size):
                 window = slice(y, y + size), slice(x, x + size)
-                yield y // size, x // size, labels[window], parcels[window]
+                with reading(path, "labels"):
+                    codes, numbers = labels[window], parcels[window]
+                yield y // size, x // size, codes, numbers
 
 
 def read_patches(path: Path, *, tile: str, year: int) -> dict[tuple[int, int], PatchContent]:

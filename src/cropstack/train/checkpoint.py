@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,14 @@ class Checkpoint:
                 f"{self.path}: is the checkpoint of another model, setting, code or data set. "
                 "Delete it to train from the start, or restore what it was made with."
             )
-        for name, part in state.parts.items():
-            part.load_state_dict(saved["parts"][name])
-        state.history, state.best = saved["history"], saved["best"]
+        try:
+            for name, part in state.parts.items():
+                part.load_state_dict(saved["parts"][name])
+            state.history, state.best = saved["history"], saved["best"]
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CropstackError(
+                f"{self.path}: lacks a part of its model ({error}). Delete it and run again."
+            ) from error
         print(f"{self.path}: resumed after epoch {len(state.history)}")
 
     def remove(self) -> None:
@@ -86,9 +92,13 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
 def _read(path: Path) -> Any:
     try:
-        return torch.load(path, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise CropstackError(f"{path}: not readable as a checkpoint ({error}). Delete it and run again.") from error
+        with zipfile.ZipFile(path) as archive:  # torch does not compare the checksums that it wrote
+            damaged = archive.testzip()
+        if damaged is None:
+            return torch.load(path, weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        damaged = next(iter(str(error).splitlines()), type(error).__name__)
+    raise CropstackError(f"{path}: not readable as a checkpoint ({damaged}). Delete it and run again.")
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

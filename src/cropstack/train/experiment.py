@@ -19,8 +19,8 @@ class Training:
 
     Attributes
     ----------
-    schedule : ``plateau`` (halve the rate after 4 epochs without a better validation loss), ``step`` (a tenth every
-        5 epochs) or ``constant``.
+    schedule : ``plateau`` (halve the rate after 4 epochs without a better validation loss) or ``step`` (a tenth every
+        5 epochs).
     weighted : weigh classes by n / (K n_c) over the training set.
     """
 
@@ -78,33 +78,36 @@ def expand(
     ConfigError : a model that lacks its training settings, or has them and is not trained; a scenario that the recipe
         does not have; a scenario and model twice; a name in leave_out that is no experiment.
     """
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for entry in experiments:
-        _check(entry)
+        _check(entry, known)
         for scenario in entry["scenarios"]:
             name = f"{scenario}_{entry['model']}"
-            if scenario not in known:
-                raise ConfigError(f'recipe: experiments: {name}: no scenario "{scenario}"{nearest(scenario, known)}')
             if name in found:
                 raise ConfigError(f"recipe: experiments: {name} stands twice; expected once")
-            found[name] = scenario, _settings(name, scenario, entry, limits, seed)
+            found[name] = _settings(name, scenario, entry, limits, seed)
     unknown = sorted(set(limits["leave_out"]) - set(found))
     if unknown:
         raise ConfigError(
             f'configuration: training.leave_out: no experiment "{unknown[0]}"{nearest(unknown[0], found)}'
         )
     tables: dict[str, list[dict[str, Any]]] = {}
-    for name, (scenario, settings) in sorted(found.items()):
-        if scenario in scenarios and name not in limits["leave_out"]:
+    for name, settings in sorted(found.items()):
+        if settings["scenario"] in scenarios and name not in limits["leave_out"]:
             tables.setdefault(TABLE_OF[settings["model"]], []).append(settings)
     return tables
 
 
-def _check(entry: Mapping[str, Any]) -> None:
+def _check(entry: Mapping[str, Any], known: Collection[str]) -> None:
     model, trained = entry["model"], entry["training"] is not None
     if trained == (model in UNTRAINED):
         expected = "none, it is not trained" if trained else "epochs, batch_size, learning_rate, schedule and weighted"
         raise ConfigError(f"recipe: experiments: {model}: training is {entry['training']}; expected {expected}")
+    for scenario in entry["scenarios"]:
+        if scenario not in known:
+            raise ConfigError(
+                f'recipe: experiments: {scenario}_{model}: no scenario "{scenario}"{nearest(scenario, known)}'
+            )
 
 
 def _settings(

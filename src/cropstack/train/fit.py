@@ -129,8 +129,12 @@ def _train_epoch(
 
 
 def _batches(samples: Samples, order: np.ndarray, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of nearly equal size, at most `batch_size`: batch normalisation cannot take a rest of one sample."""
-    for index in np.array_split(order, math.ceil(len(order) / batch_size)):
+    """Batches of nearly equal size, at most `batch_size`: batch normalisation cannot take a rest of one sample.
+
+    Where that would leave one all the same (three in batches of two), a batch holds one more.
+    """
+    number = min(math.ceil(len(order) / batch_size), max(len(order) // 2, 1))
+    for index in np.array_split(order, number):
         inputs, targets = samples.read(index)
         yield torch.from_numpy(inputs), torch.from_numpy(targets)
 
@@ -146,9 +150,7 @@ def _guard(experiment: Experiment, epoch: int, train_loss: float, val_loss: floa
 def _schedule(optimiser: torch.optim.Optimizer, training: Training) -> Any:
     if training.schedule == "plateau":
         return torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, **PLATEAU)
-    if training.schedule == "step":
-        return torch.optim.lr_scheduler.StepLR(optimiser, **STEP)
-    return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    return torch.optim.lr_scheduler.StepLR(optimiser, **STEP)
 
 
 def _advance(schedule: Any, val_loss: float) -> None:

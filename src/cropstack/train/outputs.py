@@ -39,7 +39,6 @@ def _overall(confusion: np.ndarray, parts: dict[str, Part]) -> Iterator[tuple[st
         yield name, "", f"{value:.6f}"
     for split, part in parts.items():
         yield f"samples_{split}", "", part.samples.size
-        yield f"left_out_{split}", "", part.left_out
 
 
 def _by_class(

@@ -1,8 +1,8 @@
 """Train the experiments of one table: patches (``pad``) or parcels (``oad``).
 
 One process trains all of them, because importing the training stack costs seconds. Each becomes a folder with
-training.csv (losses by epoch), model.ckpt, metrics.csv, confusion.csv and predictions.parquet; a model that is not
-trained has no training.csv and no model.ckpt.
+samples.csv (what was given, used and left out), training.csv (losses by epoch), model.ckpt, metrics.csv, confusion.csv
+and predictions.parquet; a model that is not trained has no training.csv and no model.ckpt.
 """
 
 from contextlib import ExitStack
@@ -17,13 +17,14 @@ from cropstack.legend import LegendClass, read_classes, read_legend
 from cropstack.models import MODELS
 from cropstack.models.ndvi_neighbour import ndvi, nearest_class
 from cropstack.step import code_of, step
+from cropstack.train.account import write_accounts
 from cropstack.train.checkpoint import Checkpoint, save_model
 from cropstack.train.experiment import TABLE_OF, Experiment, experiment_from, fingerprint, seed_of
 from cropstack.train.fit import class_weights, fit, predict
 from cropstack.train.outputs import write_predictions, write_scores
 from cropstack.train.parcels import BANDS, STATISTICS, parcel_parts
 from cropstack.train.patches import patch_parts
-from cropstack.train.samples import Part, check_parts, class_lookup
+from cropstack.train.samples import Drawn, Part, check_parts, class_lookup
 
 Answers = tuple[np.ndarray, np.ndarray]  # predicted and true classes of the test samples
 
@@ -52,59 +53,59 @@ def train_models(
 
     Raises
     ------
-    ConfigError : see `check_parts`. CropstackError : see `fit`.
+    ConfigError : see `check_parts`. SampleError : see `parcel_parts` and `patch_parts`. CropstackError : see `fit`; a
+    cut or damaged file.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     crops = read_legend(legend, read_classes(classes))
     chosen = [experiment_from(values) for values in settings]
-    made_of = {
-        "inputs": [sha256(path) for path in [*composites, splits, legend]],
-        "code": code_of("train.train_models"),
-        "threads": threads,
-    }
-    checkpoints = {
-        experiment.name: Checkpoint(
-            Path(resume) / f"{experiment.name}.resume", fingerprint(experiment, months=months, **made_of)
-        )
-        for experiment in chosen
-    }
+    made_of = {"inputs": [sha256(path) for path in [*composites, splits, legend]], "months": months, "threads": threads}
+    checkpoints = {experiment.name: checkpoint_of(experiment, Path(resume), made_of) for experiment in chosen}
     with replace_on_success(experiments) as folder:
         for experiment in chosen:
             with ExitStack() as files:
-                parts = read_parts(composites, splits, experiment, crops, months, files)
-                run_experiment(experiment, parts, crops, folder / experiment.name, checkpoints[experiment.name])
+                drawn = draw_samples(composites, splits, experiment, crops, months, files)
+                run_experiment(experiment, drawn, crops, folder / experiment.name, checkpoints[experiment.name])
     for checkpoint in checkpoints.values():
         checkpoint.remove()
 
 
-def read_parts(
+def checkpoint_of(experiment: Experiment, folder: Path, made_of: dict[str, Any]) -> Checkpoint:
+    """Where an experiment's state between epochs is kept, with the key of all that it depends on."""
+    key = fingerprint(experiment, code=code_of("train.train_models"), torch=torch.__version__, **made_of)
+    return Checkpoint(folder / f"{experiment.name}.resume", key)
+
+
+def draw_samples(
     composites: list[Path],
     splits: Path,
     experiment: Experiment,
     legend: list[LegendClass],
     months: list[int],
     files: ExitStack,
-) -> dict[str, Part]:
+) -> Drawn:
     """Train, validation and test samples of an experiment, checked; `files` closes what stays open to be read."""
     class_of = class_lookup(legend)
     if TABLE_OF[experiment.model] == "pad":
-        parts = patch_parts(composites, splits, experiment, class_of, files)
+        drawn = patch_parts(composites, splits, experiment, class_of, files)
     else:
-        parts = parcel_parts(composites, splits, experiment, class_of, months=months)
-    check_parts(experiment, parts)
-    return parts
+        drawn = parcel_parts(composites, splits, experiment, class_of, months=months)
+    check_parts(experiment, drawn)
+    return drawn
 
 
 def run_experiment(
     experiment: Experiment,
-    parts: dict[str, Part],
+    drawn: Drawn,
     legend: list[LegendClass],
     folder: Path,
     checkpoint: Checkpoint,
 ) -> None:
     """Train one model, test it and write its folder."""
     folder.mkdir(parents=True)
+    parts = drawn.parts
+    write_accounts(folder / "samples.csv", drawn.accounts)
     sizes = ", ".join(f"{part.samples.size} {split}" for split, part in parts.items())
     print(f"{experiment.name}: {sizes}")
     if experiment.model == "ndvi_neighbour":

@@ -1,0 +1,108 @@
+"""The parcels of a whole declaration, taken up batch by batch: geometries go to a file, columns stay in memory."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+
+from cropstack.labels.declarations import Declared, outside
+from cropstack.labels.parcels import derived_ids, geometry_digests
+from cropstack.labels.repair import Changes, joined, repair_polygons
+from cropstack.labels.spill import Spill
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All declared parcels, one entry a row, in the order of the files; about 100 bytes a row.
+
+    Attributes
+    ----------
+    id : text, as declared or derived where `has_id` (bool) is false.
+    code, name : int32, as declared: indices of `codes` (sorted) and `names`.
+    declared_m2, area_m2 : float64, of the declaration (NaN where none) and of the repaired geometry.
+    box : float64 (rows, 4), bounds of the repaired geometry in m.
+    is_multi : bool, MultiPolygon.
+    digest : uint64 (rows, 2), of year and repaired geometry.
+    changes : repairs and rejects so far. filtered : rows left out by filters, by column and value.
+    """
+
+    id: pa.StringArray
+    has_id: np.ndarray
+    code: np.ndarray
+    codes: list[str]
+    name: np.ndarray
+    names: list[str]
+    declared_m2: np.ndarray
+    area_m2: np.ndarray
+    box: np.ndarray
+    is_multi: np.ndarray
+    digest: np.ndarray
+    changes: Changes
+    filtered: Counter[tuple[str, str]]
+
+
+@dataclass
+class _Texts:
+    """Distinct texts in the order in which they came."""
+
+    place: dict[str, int] = field(default_factory=dict)
+
+    def indices(self, texts: np.ndarray) -> np.ndarray:
+        """The index of each text, int32; new ones are added."""
+        found, distinct = pd.factorize(texts)
+        places = [self.place.setdefault(text, len(self.place)) for text in distinct.tolist()]
+        return np.array(places, np.int32)[found]
+
+
+def gather(batches: Iterable[Declared], spill: Spill, *, year: int, bounds: list[float]) -> Gathered:
+    """Repair batch after batch, reject what lies outside the country, and add the geometries to `spill`.
+
+    `bounds` are the country's west, south, east and north in degrees.
+    """
+    codes, names = _Texts(), _Texts()
+    columns: dict[str, list[np.ndarray]] = {}
+    ids, changes = [], []
+    filtered: Counter[tuple[str, str]] = Counter()
+    for batch in batches:
+        geometry, changed = repair_polygons(batch.geometry)
+        box = shapely.bounds(geometry)
+        _reject_outside(geometry, box, changed, batch, bounds)
+        wkb = shapely.to_wkb(geometry, byte_order=1)
+        spill.add(wkb, kept=~changed.gone)
+        row = {"code": codes.indices(batch.code), "name": names.indices(batch.name)}
+        row |= {"declared_m2": batch.area_m2, "area_m2": shapely.area(geometry), "box": box}
+        row |= {"is_multi": shapely.get_num_geometries(geometry) > 1, "has_id": batch.id != ""}
+        row |= {"digest": geometry_digests(geometry, wkb, year=year)}
+        for name, values in row.items():
+            columns.setdefault(name, []).append(values)
+        ids.append(pa.array(np.where(row["has_id"], batch.id, derived_ids(row["digest"])), pa.string()))
+        changes.append(changed)
+        filtered += batch.filtered
+    spill.finish()
+    whole = {name: np.concatenate(columns.pop(name)) for name in list(columns)}
+    whole["code"], sorted_codes = _sorted(whole["code"], list(codes.place))
+    all_ids = pa.concat_arrays(ids)
+    return Gathered(
+        id=all_ids, codes=sorted_codes, names=list(names.place), changes=joined(changes), filtered=filtered, **whole
+    )
+
+
+def _reject_outside(
+    geometry: np.ndarray, box: np.ndarray, changed: Changes, batch: Declared, bounds: list[float]
+) -> None:
+    away = np.flatnonzero(outside(box, batch.crs, bounds))
+    middle = shapely.get_coordinates(shapely.centroid(geometry[away]))
+    texts = [f"at {x:.0f}, {y:.0f} in {batch.crs.to_string()}" for x, y in middle]
+    changed.reject("outside_country", dict(zip(away.tolist(), texts, strict=True)))
+
+
+def _sorted(indices: np.ndarray, texts: list[str]) -> tuple[np.ndarray, list[str]]:
+    """The same texts, sorted, and the indices that fit them: batches of another size come to the same."""
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    rank = np.empty(len(texts), np.int32)
+    rank[order] = np.arange(len(texts))
+    return rank[indices], [texts[place] for place in order]

@@ -1,0 +1,189 @@
+"""Declarations as read, batch by batch: positions, text, numbers, filters, and what is refused."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+from pyproj import CRS
+
+from cropstack.errors import ConfigError, DeclarationError
+from cropstack.labels.declarations import Declared, Position, metric_crs, outside, read_declared
+
+Square = Callable[..., shapely.Polygon]
+FRANCE = [-5.5, 41.2, 9.8, 51.3]
+LAMBERT_93 = CRS("EPSG:2154")
+TOULOUSE = [574_000.0, 6_279_000.0, 574_100.0, 6_279_100.0]
+EDITION: dict[str, Any] = {
+    "layer": None,
+    "encoding": None,
+    "crs": "EPSG:32631",
+    "metric_crs": None,
+    "columns": {"id": "ID", "code": "CULTIU", "name": None, "area": "HA"},
+    "code_pattern": None,
+    "filters": {},
+    "area_unit": "ha",
+}
+
+
+def read(
+    path: Path, *, rows_at_once: int = 100, bounds: tuple[float, ...] = (0, 44, 6, 47), **edition: Any
+) -> list[Declared]:
+    return list(
+        read_declared(
+            *([path], EDITION | edition),
+            year=2020,
+            bounds=list(bounds),
+            crs=CRS("EPSG:32631"),
+            rows_at_once=rows_at_once,
+        )
+    )
+
+
+# --- position -----------------------------------------------------------------------------------------
+
+
+def test_the_middle_of_the_box_decides_and_no_box_counts_as_inside() -> None:
+    boxes = np.array([TOULOUSE, [0.0, 0.0, 1.0, 1.0], [np.nan] * 4])
+    assert outside(boxes, LAMBERT_93, FRANCE).tolist() == [False, True, False]
+
+
+def position_of(boxes: list[list[float]], crs: CRS = LAMBERT_93) -> Position:
+    position = Position(crs, FRANCE)
+    for some in (boxes[:2], boxes[2:]):
+        position.add(shapely.box(*np.array(some, float).reshape(-1, 4).T))
+    return position
+
+
+def test_one_parcel_in_a_hundred_may_lie_abroad() -> None:
+    position_of([[0.0, 0.0, 1.0, 1.0], *[TOULOUSE] * 99]).check(origin="x")
+    with pytest.raises(DeclarationError, match="x: 2% of the parcels lie outside"):
+        position_of([[0.0, 0.0, 1.0, 1.0], *[TOULOUSE] * 49]).check(origin="x")
+
+
+@pytest.mark.parametrize(
+    ("box", "crs", "cause"),
+    [
+        ([6_279_000.0, 574_000.0, 6_279_100.0, 574_100.0], LAMBERT_93, "Its axes are swapped"),
+        ([1.4, 43.6, 1.5, 43.7], LAMBERT_93, "degrees under a metric CRS"),
+        ([43.6, 1.4, 43.7, 1.5], CRS("EPSG:4326"), "Its axes are swapped"),
+        (TOULOUSE, CRS("EPSG:4326"), "metres under a CRS in degrees"),
+        ([574_000.0, 279_000.0, 574_100.0, 279_100.0], LAMBERT_93, "is not the one of its coordinates"),
+    ],
+)
+def test_the_likely_cause_is_named(box: list[float], crs: CRS, cause: str) -> None:
+    with pytest.raises(DeclarationError, match=cause):
+        position_of([box] * 4, crs).check(origin="x")
+
+
+def test_swapped_axes_are_recognised_beside_sound_parcels() -> None:
+    swapped = [6_279_000.0, 574_000.0, 6_279_100.0, 574_100.0]
+    with pytest.raises(DeclarationError, match=r"x: 50% .* Its axes are swapped"):
+        position_of([TOULOUSE, swapped, swapped, TOULOUSE]).check(origin="x")
+
+
+@pytest.mark.parametrize(
+    ("crs", "other", "message"),
+    [
+        ("EPSG:4326", None, "crs EPSG:4326 is in degrees; expected metric_crs"),
+        ("EPSG:4326", "EPSG:4258", "found EPSG:4258"),
+        ("EPSG:2154", "EPSG:3035", "metric_crs EPSG:3035 beside crs EPSG:2154, which is in m"),
+    ],
+)
+def test_areas_need_one_crs_in_metres(crs: str, other: str | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        metric_crs({"crs": crs, "metric_crs": other}, origin="source.yaml: 2020")
+
+
+# --- rows ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def five(country: Any, square: Square) -> Path:
+    rows = [{"ID": n, "CULTIU": f" crop {n % 2} ", "HA": n / 2, "geometry": square(n, 0)} for n in range(5)]
+    path: Path = country.declare(rows)
+    return path
+
+
+@pytest.mark.parametrize(("rows_at_once", "sizes"), [(2, [2, 2, 1]), (5, [5]), (100, [5])])
+def test_batches_hold_all_rows_in_the_order_of_the_file(five: Path, rows_at_once: int, sizes: list[int]) -> None:
+    batches = read(five, rows_at_once=rows_at_once)
+    assert [len(batch.id) for batch in batches] == sizes
+    assert [one for batch in batches for one in batch.id] == ["0", "1", "2", "3", "4"]
+    assert [area for batch in batches for area in batch.area_m2] == [0.0, 5_000.0, 10_000.0, 15_000.0, 20_000.0]
+    assert {code for batch in batches for code in batch.code} == {"crop 0", "crop 1"}
+
+
+def test_geoparquet_in_batches(five: Path, tmp_path: Path) -> None:
+    frame = gpd.read_file(five)
+    frame.to_parquet(tmp_path / "dun.parquet")
+    batches = read(tmp_path / "dun.parquet", rows_at_once=2)
+    assert [batch.id.tolist() for batch in batches] == [["0", "1"], ["2", "3"], ["4"]]
+
+
+def test_columns_that_are_not_published_are_empty(five: Path) -> None:
+    (batch,) = read(five, columns={"id": None, "code": "CULTIU"}, area_unit=None)
+    assert batch.id.tolist() == batch.name.tolist() == [""] * 5
+    assert np.isnan(batch.area_m2).all()
+
+
+@pytest.mark.parametrize(("unit", "first"), [("ha", 5_000.0), ("m2", 0.5)])
+def test_declared_areas_become_square_metres(five: Path, unit: str, first: float) -> None:
+    assert read(five, area_unit=unit)[0].area_m2[1] == first
+
+
+def test_filters_count_what_they_leave_out(five: Path) -> None:
+    (batch,) = read(five, filters={"cultiu": ["crop 1"]})
+    assert batch.id.tolist() == ["1", "3"]
+    assert dict(batch.filtered) == {("CULTIU", "crop 0"): 3}
+
+
+@pytest.mark.parametrize("ids", [[2.0**53 + 2, 1.0], [1.5, 2.0], [np.inf, 1.0]])
+def test_ids_that_lost_digits_are_refused(country: Any, square: Square, ids: list[float]) -> None:
+    rows = [{"ID": one, "CULTIU": "ORDI", "geometry": square(n, 0)} for n, one in enumerate(ids)]
+    with pytest.raises(DeclarationError, match="column ID is stored as floating point and has lost digits"):
+        read(country.declare(rows))
+
+
+def test_whole_floats_up_to_2_53_are_ids_and_null_is_none(country: Any, square: Square) -> None:
+    ids = [2.0**53, None, 7.0]
+    rows = [{"ID": one, "CULTIU": "ORDI", "geometry": square(n, 0)} for n, one in enumerate(ids)]
+    assert read(country.declare(rows))[0].id.tolist() == ["9007199254740992", "", "7"]
+
+
+def test_text_that_is_no_utf8_is_named(tmp_path: Path, square: Square) -> None:
+    frame = gpd.GeoDataFrame({"ID": ["1"], "CULTIU": ["x"], "HA": [1.0]}, geometry=[square(0, 0)], crs="EPSG:32631")
+    frame.to_parquet(tmp_path / "dun.parquet")
+    data = (tmp_path / "dun.parquet").read_bytes()
+    table = pq.read_table(pa.BufferReader(data))
+    bad = pa.array([b"ARR\xd2S"], pa.binary()).view(pa.string())
+    pq.write_table(table.set_column(1, "CULTIU", bad), tmp_path / "dun.parquet")
+    with pytest.raises(DeclarationError, match=re.escape("column CULTIU holds b'ARR\\xd2S', which is no UTF-8")):
+        read(tmp_path / "dun.parquet")
+
+
+def test_degrees_become_metres(five: Path, tmp_path: Path) -> None:
+    gpd.read_file(five).to_crs("EPSG:4326").to_file(tmp_path / "degrees.gpkg")
+    (batch,) = read(tmp_path / "degrees.gpkg", crs="EPSG:4326", metric_crs="EPSG:32631")
+    assert shapely.area(batch.geometry) == pytest.approx(10_000, abs=1e-3)
+    assert batch.crs.to_epsg() == 32631
+
+
+def test_geometry_that_cannot_be_read_is_null_and_not_the_end(tmp_path: Path, five: Path) -> None:
+    frame = gpd.read_file(five)
+    frame.to_parquet(tmp_path / "dun.parquet")
+    table = pq.read_table(tmp_path / "dun.parquet")
+    wkb = table["geometry"].to_pylist()
+    unclosed = shapely.to_wkb(shapely.box(0, 0, 1, 1), byte_order=1)[:-16]
+    broken = pa.array([wkb[0], b"\x01\x03", unclosed, *wkb[3:]], pa.binary())
+    column = table.schema.get_field_index("geometry")
+    field = table.schema.field("geometry").with_type(pa.binary())
+    pq.write_table(table.set_column(column, field, broken), tmp_path / "dun.parquet")
+    (batch,) = read(tmp_path / "dun.parquet")
+    assert [shape is None for shape in batch.geometry] == [False, True, True, False, False]
