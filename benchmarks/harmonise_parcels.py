@@ -21,7 +21,6 @@ from measure import ROOT, measure
 
 from cropstack.errors import LedgerRow
 from cropstack.files import read_ledger
-from cropstack.labels.harmonise_parcels import harmonise_parcels
 
 CRS, YEAR, SEED = "EPSG:2154", 2022, 1
 CELL_M = 150.0
@@ -152,7 +151,9 @@ def bare(work: Path, parcels: int) -> None:
 
 
 def harmonise(work: Path, parcels: int) -> None:
-    """The step, as the workflow runs it."""
+    """The step, as the workflow runs it; imported here, since the floor must not pay for it."""
+    from cropstack.labels.harmonise_parcels import harmonise_parcels
+
     country = ROOT / "taxonomy/countries/fr"
     harmonise_parcels(
         [declaration(work, parcels)],

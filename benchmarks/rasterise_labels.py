@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import h5py
 import numpy as np
 import pyogrio
@@ -25,7 +24,7 @@ from measure import ROOT, Usage, measure
 from tile_year import machine
 
 from cropstack.grid import RESOLUTIONS_M, tile_geobox
-from cropstack.labels.burn import COLUMNS, burn, outlines, parcels_on
+from cropstack.labels.burn import burn, outlines, parcels_on, read_parcels_on
 from cropstack.labels.rasterise_labels import rasterise_labels
 from cropstack.simulate.world import tile_parcels
 
@@ -56,7 +55,7 @@ def draw(work: Path, size_px: int) -> dict[str, float]:
     grid = tile_geobox(TILE, 10, size_px=size_px)
     burn(outlines(np.array([grid.extent.geom], object)), grid[:1, :1])
     clock = [time.process_time()]
-    drawn = parcels_on(gpd.read_parquet(work / "parcels.parquet", columns=COLUMNS), grid)
+    drawn = read_parcels_on(work / "parcels.parquet", grid)
     clock.append(time.process_time())
     numbers = burn(outlines(drawn.geometry.to_numpy()), grid)
     clock.append(time.process_time())

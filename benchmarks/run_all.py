@@ -235,10 +235,11 @@ BENCHMARKS = (
 def main() -> int:
     """Measure, write page and table; 1 if a benchmark failed."""
     given = _options()
-    given.work.mkdir(parents=True, exist_ok=True)
+    work = given.work / "quick" if given.quick else given.work  # small inputs and their figures stay apart
+    work.mkdir(parents=True, exist_ok=True)
     chosen = [b for b in BENCHMARKS if (not given.only or b.name in given.only) and runnable(b)]
-    failed = [b.name for b in chosen if not measured(b, given.work, b.quick if given.quick else b.arguments)]
-    files = {b.name: given.work / f"{b.name}.json" for b in BENCHMARKS}
+    failed = [b.name for b in chosen if not measured(b, work, b.quick if given.quick else b.arguments)]
+    files = {b.name: work / f"{b.name}.json" for b in BENCHMARKS}
     found = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items() if file.exists()}
     if given.quick:
         print(page(found))

@@ -1,5 +1,6 @@
 """What the documentation says is so: files of rules, columns of tables, links, examples, and figures of benchmarks."""
 
+import importlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import yaml
 from cropstack.bands import FLAGS, S2_BANDS
 from cropstack.catalogue import lock_products
 from cropstack.errors import LedgerRow
-from cropstack.labels import assess_labels
+from cropstack.labels import assess_labels, geoparquet
 from cropstack.layouts import balance
 from cropstack.report import describe_tile
 from cropstack.samples import select_classes
@@ -57,9 +58,7 @@ def sections(root: Path) -> dict[str, str]:
 def run_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module benchmarks/run_all.py."""
     monkeypatch.syspath_prepend(str(root / "benchmarks"))
-    import run_all
-
-    return run_all
+    return importlib.import_module("run_all")
 
 
 def pages(root: Path) -> list[Path]:
@@ -92,6 +91,13 @@ def test_every_file_that_a_rule_makes_is_described_under_the_rule_s_name(root: P
 def test_every_column_that_the_code_writes_is_described(sections: dict[str, str], file: str) -> None:
     words = set(re.findall(r"\w+", sections[file]))
     assert [column for column in COLUMNS[file] if column not in words] == []
+
+
+def test_columns_of_parcels_have_the_types_that_are_described(sections: dict[str, str]) -> None:
+    rows = sections["build/labels/{cc}_{year}_parcels.parquet"].splitlines()
+    for column in geoparquet.COLUMNS:
+        row = next(row for row in rows if row.startswith("|") and f"`{column.name}`" in row)
+        assert str(column.type) in row, column
 
 
 def test_links_between_pages_lead_to_files(root: Path) -> None:

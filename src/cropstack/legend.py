@@ -77,14 +77,16 @@ class Legend:
 
 def read_table(path: Path, columns: list[str]) -> list[dict[str, str]]:
     """Read a UTF-8 CSV whose header is exactly `columns`; an unknown column names its nearest known one."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle)
-        found = list(reader.fieldnames or [])
-        if found != columns:
-            extra = [name for name in found if name not in columns]
-            hint = nearest(extra[0], columns) if extra else ""
-            raise ConfigError(f"{path}: columns are {found}; expected {columns}{hint}")
-        rows = list(reader)
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            found, rows = list(reader.fieldnames or []), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: is no CSV in UTF-8 ({error}). Save it as UTF-8.") from error
+    if found != columns:
+        extra = [name for name in found if name not in columns]
+        hint = nearest(extra[0], columns) if extra else ""
+        raise ConfigError(f"{path}: columns are {found}; expected {columns}{hint}")
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise ConfigError(f"{path}: row {line} has not the {len(columns)} columns of the header. Quote commas.")

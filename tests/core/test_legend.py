@@ -121,6 +121,12 @@ def test_a_row_of_another_length_is_refused_with_its_line(tmp_path: Path, row: s
         )
 
 
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "legend.csv").write_bytes(LEGEND.replace("Wheat", "Blé").encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"legend\.csv: is no CSV in UTF-8 .*Save it as UTF-8"):
+        read_any_legend(tmp_path / "legend.csv", {"class": ["100", "110"]})
+
+
 def test_a_number_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'classes\.csv: code is "x10"; expected a whole number'):
         read_classes(written(tmp_path / "classes.csv", HEADER + WHEAT.replace("110", "x10")))

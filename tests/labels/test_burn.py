@@ -13,7 +13,7 @@ import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from cropstack.labels.burn import burn, outlines
+from cropstack.labels.burn import burn, outlines, read_parcels_on
 
 GRID = GeoBox((6, 8), Affine(10, 0, 600_000, 0, -10, 5_000_040), "EPSG:32631")
 LEFT, TOP = 600_000, 5_000_040
@@ -80,3 +80,17 @@ def test_edges_through_pixel_centres_fall_as_in_gdal(tmp_path: Path) -> None:
     subprocess.run([*command, str(tmp_path / "shapes.gpkg"), str(tmp_path / "out.tif")], check=True)
     with rasterio.open(tmp_path / "out.tif") as raster:
         np.testing.assert_array_equal(burn(outlines(np.array(shapes, object)), grid), raster.read(1))
+
+
+def test_parcels_far_from_the_grid_are_read_in_batches_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another CRS; drawn by area, then by parcel_index."""
+    shapes = [box(0, 0, 1, 1), box(900, 0, 901, 1), box(0, 0, 3, 3), box(-5, 0, -1, 1), box(4, 0, 5, 1)]
+    table = {"parcel_index": range(1, 6), "class_code": 110, "metrics:area": [100, 100, 900, 400, 100]}
+    parcels = gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:32631").to_crs("EPSG:2154")
+    parcels.to_parquet(tmp_path / "parcels.parquet")
+    monkeypatch.setattr("cropstack.labels.burn.ROWS_AT_ONCE", 2)
+    found = read_parcels_on(tmp_path / "parcels.parquet", GRID)
+    assert (found["parcel_index"].tolist(), found.crs.to_epsg()) == ([3, 1, 5], 32631)
+    assert found.geometry.iloc[0].symmetric_difference(shapes[2]).area < 0.01

@@ -296,7 +296,7 @@ def test_size_of_batches_and_blocks_changes_no_byte(country: Any, many: Path, mo
     outputs = set()
     for rows, block in ((7, 5), (10_000, 10_000)):
         monkeypatch.setattr("cropstack.labels.harmonise_parcels.ROWS_AT_ONCE", rows)
-        monkeypatch.setattr("cropstack.labels.harmonise_parcels.PARCELS_AT_ONCE", block)
+        monkeypatch.setattr("cropstack.labels.keep_parcels.PARCELS_AT_ONCE", block)
         _, ledger = country.harmonise(many, max_unknown_share=1.0)
         outputs.add(b"".join((country.folder / name).read_bytes() for name in ("parcels.parquet", "ledger.csv")))
     assert len(outputs) == 1

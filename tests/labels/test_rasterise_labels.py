@@ -17,7 +17,8 @@ import xarray
 
 from cropstack.errors import DeclarationError
 from cropstack.grid import tile_geobox
-from cropstack.labels.rasterise_labels import parcels_on, rasterise_labels
+from cropstack.labels.burn import parcels_on
+from cropstack.labels.rasterise_labels import rasterise_labels
 
 CLC = Path(__file__).parents[2] / "taxonomy/clc.csv"
 LEFT, TOP = 600_000, 5_000_040  # upper left corner of 31TFK

@@ -11,24 +11,18 @@ from cropstack.labels.spill import Spill
 SHAPES = np.array([shapely.box(n, 0, n + 1, 1).buffer(n / 10) for n in range(6)], object)
 
 
-def fill(spill: Spill, kept: list[bool]) -> None:
-    for some in (slice(0, 4), slice(4, 6)):
-        spill.add(shapely.to_wkb(SHAPES[some], byte_order=1), kept=np.array(kept[some]))
+def fill(spill: Spill) -> None:
+    for some in (SHAPES[:4], SHAPES[4:]):
+        wkb = shapely.to_wkb(some, byte_order=1)
+        spill.add(b"".join(wkb), np.cumsum([0, *map(len, wkb)]))
     spill.finish()
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 5], [5, 0, 3], [4, 4, 1, 4], [2], []])
 def test_rows_come_back_in_any_order(tmp_path: Path, rows: list[int]) -> None:
     with Spill(tmp_path) as spill:
-        fill(spill, [True] * 6)
+        fill(spill)
         assert spill.read(np.array(rows, np.int64)).to_pylist() == list(shapely.to_wkb(SHAPES[rows], byte_order=1))
-
-
-def test_rows_that_are_not_kept_are_empty_and_cost_nothing(tmp_path: Path) -> None:
-    with Spill(tmp_path) as spill:
-        fill(spill, [True, False, False, True, False, True])
-        lengths = [len(wkb) for wkb in spill.read(np.arange(6)).to_pylist()]
-    assert [length == 0 for length in lengths] == [False, True, True, False, True, False]
 
 
 def test_no_row_at_all(tmp_path: Path) -> None:
@@ -40,7 +34,7 @@ def test_no_row_at_all(tmp_path: Path) -> None:
 def test_nothing_is_left_in_the_folder_after_a_failure(tmp_path: Path) -> None:
     def fail() -> None:
         with Spill(tmp_path) as spill:
-            fill(spill, [True] * 6)
+            fill(spill)
             raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropstack.errors import CropstackError, LayoutError
+from cropstack.errors import CropstackError, LayoutError, LedgerRow
 from cropstack.files import read_csv, read_ledger, write_csv, write_ledger
 from cropstack.layouts.balance import Flow, unbalanced
 from cropstack.layouts.comparisons import check_numbers, check_sequence
@@ -295,6 +295,37 @@ def test_parcels_under_others_are_listed_with_their_area(built: SimpleNamespace)
     numbers = [int(row.unit.split("-")[1]) for row in rows]
     assert not drawn & {number for number in numbers if number > max(drawn)}
     assert all(row.evidence.startswith("37.0 m2: no 10 m pixel centre") for row in rows)
+
+
+def test_a_product_of_an_earlier_choice_that_nobody_serves_has_entered_and_is_rejected(
+    dataset: SimpleNamespace,
+) -> None:
+    def add(rows: list[dict]) -> list[dict]:
+        cloudy = next(r for r in rows if r["product"] == "P_CLOUDY31TCJ2019")
+        return [*rows, cloudy | {"product": "P_GONE", "scene": "GONE", "reason": "not_served"}]
+
+    edit_csv(dataset.products, add)
+    dataset.check()
+    expected = {"entered": 4, "left": 2, "cloud": 1, "not_served": 1}
+    assert balance(dataset)["products", "31TCJ_2019", "", ""] == expected
+
+
+def test_a_scene_without_a_valid_pixel_in_any_patch_is_rejected_as_such(dataset: SimpleNamespace) -> None:
+    """Its swath touches the tile and no patch: each patch says in the ledger that it has no pixel of it."""
+    scene, stems = "CLOUDY31TCJ2019", [f"2019_31TCJ_patch_0{row}_0{column}" for row in (0, 1) for column in (0, 1)]
+
+    def use(rows: list[dict]) -> list[dict]:
+        return [r | {"used": "yes", "reason": ""} if r["product"] == f"P_{scene}" else r for r in rows]
+
+    edit_csv(dataset.products, use)
+    evidence = f"no valid pixel on 1 of 3 dates: {scene}"
+    rows = [LedgerRow(stem, "write_sen4agrinet", "rejected", "no_valid_pixel", evidence) for stem in stems]
+    write_ledger(dataset.ledger("31TCJ", 2019), rows)
+    dataset.check()
+    flows = balance(dataset)
+    assert flows["products", "31TCJ_2019", "", ""] == {"entered": 3, "left": 2, "no_valid_pixel": 1}
+    assert flows["scenes", "31TCJ_2019", "", ""] == {"entered": 3, "left": 2, "no_valid_pixel": 1}
+    assert flows["time_steps", "31TCJ_2019", "", ""] == {"entered": 12, "left": 8, "no_valid_pixel": 4}
 
 
 # --- one unit more or less ----------------------------------------------------------------------------------

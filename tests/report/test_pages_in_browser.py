@@ -25,7 +25,17 @@ INDEX, REPORT = "results/index.html", "results/sen4agrinet/report.html"
 SECTIONS = {
     INDEX: {"overview"},
     REPORT: {
-        *("places", "examples", "crops", "distribution", "ndvi_profiles", "embedding", "scores", "acquisitions"),
+        *(
+            "places",
+            "examples",
+            "crops",
+            "label_quality",
+            "distribution",
+            "ndvi_profiles",
+            "embedding",
+            "scores",
+            "acquisitions",
+        ),
         *("pixels", "balance", "left_out", "provenance", "paper", "usage"),
     },
 }
@@ -219,6 +229,16 @@ def test_training_samples_of_the_report_are_those_of_the_experiments(build: Path
             shown[f"{file.parent.name}/{row['unit']}/{fate}"] += int(row["number"])
     assert shown
     assert +Counter(report.counts("training/")) == shown
+
+
+def test_quality_of_labels_is_that_of_the_table(build: Path, report: Page) -> None:
+    shown = report.counts("quality/es_ct/2019/")
+    assessed = rows(build / "build/labels/31TCG_2019_quality.csv")
+    table = {f"{row['resolution_m']}/{name}": int(value) for row in assessed for name, value in row.items()}
+    ledger = Counter(f"{row['action']}/{row['reason']}" for row in rows(build / "build/labels/es_ct_2019_ledger.csv"))
+    assert shown.items() <= {**table, **ledger}.items()
+    assert set(ledger) <= set(shown)
+    assert {f"{r}/{name}" for r in (10, 20, 60) for name in ("pure_pixels", "below_1", "without_pure")} <= set(shown)
 
 
 def test_samples_and_parcels_of_each_split_are_those_of_the_tables(build: Path, report: Page) -> None:

@@ -13,7 +13,7 @@ AFTER_SCENES = {*PATCHES, *SAMPLES, *TABLES, "train_models"}
 AFTER_SPLITS = {
     "assign_parcel_splits", "write_sen4agrinet_coco", "write_sen4agrinet_months", "train_models", "check_layout",
 }  # fmt: skip
-AFTER_LABELS = {"assign_splits", "weigh_parcels", "select_classes", *AFTER_SPLITS, *AFTER_SCENES}
+AFTER_LABELS = {"assess_labels", "assign_splits", "weigh_parcels", "select_classes", *AFTER_SPLITS, *AFTER_SCENES}
 
 DECLARATIONS = "archive/simulated/declarations/es_ct/2019/Cultius_DUN2019.zip"
 

@@ -21,6 +21,11 @@ AREA = {"tiles": ["31TCG"], "years": [2019]}
             'areas: tile "31TJG": zone 31 has the columns ABCDEFGH',
         ),
         ({"products": "gone.csv"}, "products: gone.csv is no file; expected a products.csv of an earlier build"),
+        (
+            {"corine": {"file": "gone.tif", "year": 2018}},
+            "corine: gone.tif is no file; expected CORINE Land Cover as GeoTIFF, GeoPackage or shapefile",
+        ),
+        ({"corine": {"file": "clc.tif"}}, "corine: 'year' is a required property"),
         ({"splits": "taxonomy"}, "splits: taxonomy is no file; expected a splits.csv of an earlier build"),
     ],
 )

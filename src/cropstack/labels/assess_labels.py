@@ -8,7 +8,6 @@ on each grid, not from the pixels of a finer one. Parcels are counted on the til
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from cropstack.errors import DeclarationError
 from cropstack.files import read_attributes, read_chunk, write_csv
 from cropstack.grid import RESOLUTIONS_M, tile_geobox
-from cropstack.labels.burn import COLUMNS, Outlines, burn, crossed, outlines, parcels_on
+from cropstack.labels.burn import Outlines, burn, crossed, outlines, read_parcels_on
 from cropstack.legend import UNKNOWN
 from cropstack.step import step
 
@@ -85,7 +84,7 @@ def assess_labels(
 
 
 def _read_drawn(parcels: Path, tiles: Path, geobox: GeoBox, tile: str) -> Drawn:
-    table = parcels_on(gpd.read_parquet(parcels, columns=COLUMNS), geobox)
+    table = read_parcels_on(parcels, geobox)
     owner = pq.read_table(tiles, columns=["parcel_index", "tile"], filters=[("tile", "=", tile)])
     index, geometry = table["parcel_index"].to_numpy(), table.geometry.to_numpy()
     owned = np.isin(index, owner["parcel_index"].to_numpy())

@@ -4,17 +4,23 @@ Compiled, since GDAL takes polygons from Python one by one, as dictionaries. Coo
 operations in the same order as in GDAL, so that polygons drawn along pixel centres fall to the same side.
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import shapely
 from numba import njit
 from odc.geo.geobox import GeoBox
+from pyproj import CRS
 
 from cropstack.labels.parcels import near_box
 
 COLUMNS = ["parcel_index", "class_code", "metrics:area", "geometry"]  # of parcels that are drawn
+ROWS_AT_ONCE = 50_000
 EDGE_PX = 1e-6  # a hair: rounding must not push an outline along pixel edges into a pixel
 
 
@@ -32,6 +38,19 @@ class Outlines:
     points: np.ndarray
     rings: np.ndarray
     polygons: np.ndarray
+
+
+def read_parcels_on(path: Path, geobox: GeoBox) -> gpd.GeoDataFrame:
+    """Parcels of a table that lie on a grid, as `parcels_on` orders them; of the others a batch at a time is read."""
+    file = pq.ParquetFile(path)
+    crs = CRS.from_json_dict(json.loads(file.metadata.metadata[b"geo"])["columns"]["geometry"]["crs"])
+    found = []
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=COLUMNS):
+        shapes = gpd.GeoSeries(shapely.from_wkb(batch["geometry"].to_numpy(zero_copy_only=False)), crs=crs)
+        near = np.flatnonzero(near_box(shapes, geobox.extent.boundingbox.bbox, str(geobox.crs)))
+        columns = {name: batch[name].to_numpy(zero_copy_only=False)[near] for name in COLUMNS[:-1]}
+        found.append(gpd.GeoDataFrame(columns, geometry=shapes.to_numpy()[near], crs=crs))
+    return parcels_on(pd.concat(found, ignore_index=True), geobox)
 
 
 def parcels_on(parcels: gpd.GeoDataFrame, geobox: GeoBox) -> gpd.GeoDataFrame:

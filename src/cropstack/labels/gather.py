@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 
-from cropstack.labels.declarations import Declared, outside
+from cropstack.labels.declarations import Declared
 from cropstack.labels.parcels import derived_ids, geometry_digests
+from cropstack.labels.position import outside
 from cropstack.labels.repair import Changes, joined, repair_polygons
 from cropstack.labels.spill import Spill
 
@@ -71,15 +72,15 @@ def gather(batches: Iterable[Declared], spill: Spill, *, year: int, bounds: list
         geometry, changed = repair_polygons(batch.geometry)
         box = shapely.bounds(geometry)
         _reject_outside(geometry, box, changed, batch, bounds)
-        wkb = shapely.to_wkb(geometry, byte_order=1)
-        spill.add(wkb, kept=~changed.gone)
+        wkb, offsets = _wkb(geometry)
+        spill.add(wkb, offsets)
         row = {"code": codes.indices(batch.code), "name": names.indices(batch.name)}
         row |= {"declared_m2": batch.area_m2, "area_m2": shapely.area(geometry), "box": box}
         row |= {"is_multi": shapely.get_num_geometries(geometry) > 1, "has_id": batch.id != ""}
-        row |= {"digest": geometry_digests(geometry, wkb, year=year)}
+        row |= {"digest": geometry_digests(geometry, wkb, offsets, year=year)}
         for name, values in row.items():
             columns.setdefault(name, []).append(values)
-        ids.append(pa.array(np.where(row["has_id"], batch.id, derived_ids(row["digest"])), pa.string()))
+        ids.append(_ids(batch.id, row["digest"]))
         changes.append(changed)
         filtered += batch.filtered
     spill.finish()
@@ -89,6 +90,19 @@ def gather(batches: Iterable[Declared], spill: Spill, *, year: int, bounds: list
     return Gathered(
         id=all_ids, codes=sorted_codes, names=list(names.place), changes=joined(changes), filtered=filtered, **whole
     )
+
+
+def _wkb(geometry: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Little-endian WKB of geometries one after the other, and where each begins."""
+    wkb = shapely.to_wkb(geometry, byte_order=1)
+    return b"".join(wkb), np.concatenate([[0], np.cumsum(np.fromiter(map(len, wkb), np.int64, len(wkb)))])
+
+
+def _ids(declared: np.ndarray, digest: np.ndarray) -> pa.StringArray:
+    """Declared ids, derived ones where there is none."""
+    ids, without = declared.copy(), declared == ""
+    ids[without] = derived_ids(digest[without])
+    return pa.array(ids, pa.string())
 
 
 def _reject_outside(

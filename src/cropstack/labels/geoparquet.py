@@ -23,7 +23,7 @@ SCHEMAS = [  # whose columns and types these are; names, never fetched
     "https://fiboa.org/specification/v0.3.0/schema.yaml",
     "https://fiboa.org/crop-extension/v0.2.0/schema.yaml",
 ]
-_COLUMNS = [
+COLUMNS = [
     pa.field("id", pa.string(), nullable=False),
     pa.field("crop:code", pa.string(), nullable=False),
     pa.field("crop:name", pa.string()),
@@ -35,6 +35,7 @@ _COLUMNS = [
     pa.field("repairs", pa.string()),
     pa.field("geometry", pa.binary(), nullable=False),
 ]
+_REPEATING = ["crop:code", "crop:name", "determination:datetime", "class_code", "hcat:code", "repairs"]
 _OWN_COLUMNS = {"class_code": "int32", "hcat:code": "string", "parcel_index": "int64", "repairs": "string"}
 
 
@@ -65,9 +66,9 @@ def write_geoparquet(
     texts = {
         name: json.dumps(value, ensure_ascii=False) for name, value in (metadata | {"cropstack": provenance}).items()
     }
-    schema = pa.schema(_COLUMNS, texts)
+    schema = pa.schema(COLUMNS, texts)
     meaning = _meaning(parcels, matches)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_REPEATING) as writer:
         for first in range(0, len(parcels.id), ROWS_A_GROUP):
             some = slice(first, first + ROWS_A_GROUP)
             count = len(parcels.row[some])

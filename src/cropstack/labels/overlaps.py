@@ -28,16 +28,16 @@ def overlaps(
     box : float64 (parcels, 4), bounds in m; area_m2 : float64 (parcels,).
     read : gives WKB of parcels by their indices.
     """
-    pairs, shared = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
+    found, shared = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
     for rows, region in spatial_blocks(box, parcels_at_once=parcels_at_once):
-        near = rows[box_pairs(box[rows], region, OVERLAP_AREA_M2)]
-        near.sort(axis=1)  # which of two is the first must not depend on the block
-        needed, places = np.unique(near, return_inverse=True)
-        wkb = read(needed)
-        common = shared_areas(*_buffers(wkb), places.reshape(near.shape))
-        pairs.append(near[common > OVERLAP_AREA_M2])
-        shared.append(common[common > OVERLAP_AREA_M2])
-    left, right = np.concatenate(pairs).T
+        pairs = box_pairs(box[rows], region, OVERLAP_AREA_M2)
+        turned = rows[pairs[:, 0]] > rows[pairs[:, 1]]
+        pairs[turned] = pairs[turned, ::-1]  # which of two comes first must not depend on the block
+        common = shared_areas(*_buffers(read(rows)), pairs)
+        overlapping = common > OVERLAP_AREA_M2
+        found.append(rows[pairs[overlapping]])
+        shared.append(common[overlapping])
+    left, right = np.concatenate(found).T
     swap = area_m2[left] < area_m2[right]
     smaller, larger = np.where(swap, left, right), np.where(swap, right, left)
     return sorted(zip(smaller.tolist(), larger.tolist(), np.concatenate(shared).tolist(), strict=True))
@@ -51,11 +51,14 @@ def spatial_blocks(box: np.ndarray, *, parcels_at_once: int) -> Iterator[tuple[n
     waiting = [(np.argsort(box[:, 0], kind="stable"), _WHOLE_PLANE)]
     while waiting:
         rows, region = waiting.pop()
+        if len(rows) <= parcels_at_once:
+            yield rows, region
+            continue
         corner = box[rows, :2]
-        axis = int(np.argmax(np.ptp(corner, axis=0))) if len(rows) else 0
-        cut = float(np.median(corner[:, axis])) if len(rows) else 0.0
+        axis = int(np.argmax(np.ptp(corner, axis=0)))
+        cut = np.median(corner[:, axis])
         below, above = rows[corner[:, axis] < cut], rows[box[rows, axis + 2] >= cut]
-        if len(rows) <= parcels_at_once or max(len(below), len(above)) > 0.9 * len(rows):
+        if max(len(below), len(above)) > 0.9 * len(rows):
             yield rows, region
             continue
         lower, upper = region.copy(), region.copy()

@@ -53,13 +53,12 @@ def geometry_keys(geometry: np.ndarray) -> np.ndarray:
     return np.asarray(shapely.to_wkb(shapely.normalize(rounded), byte_order=1), object)
 
 
-def geometry_digests(geometry: np.ndarray, wkb: np.ndarray, *, year: int) -> np.ndarray:
+def geometry_digests(geometry: np.ndarray, wkb: bytes, offsets: np.ndarray, *, year: int) -> np.ndarray:
     """The first 16 bytes of SHA-256 over year and key of each geometry: uint64 (n, 2) that sort as the bytes do.
 
-    `wkb` are the geometries as little-endian WKB.
+    `wkb` are the geometries as little-endian WKB one after the other, `offsets` int64 (n + 1) where each begins.
     """
-    offsets = np.concatenate([[0], np.cumsum(np.fromiter(map(len, wkb), np.int64, len(wkb)))])
-    rings, done = normal_rings(np.frombuffer(b"".join(wkb), np.uint8), offsets, KEY_PRECISION_M)
+    rings, done = normal_rings(np.frombuffer(wkb, np.uint8), offsets, KEY_PRECISION_M)
     data = rings.tobytes()
     keys = [data[start:end] for start, end in pairwise(offsets.tolist())]
     for row, key in zip(np.flatnonzero(~done).tolist(), geometry_keys(geometry[~done]), strict=True):

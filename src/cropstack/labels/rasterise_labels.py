@@ -28,7 +28,7 @@ from cropstack.files import (
 )
 from cropstack.grid import PATCH_PX, RESOLUTIONS_M, crs_attributes, pixel_centres, tile_geobox
 from cropstack.labels.background import ATTRIBUTION, BEYOND, LICENCE, land_cover, read_clc_legend
-from cropstack.labels.burn import COLUMNS, burn, outlines, parcels_on
+from cropstack.labels.burn import burn, outlines, read_parcels_on
 from cropstack.step import step
 
 Window = tuple[slice, slice]
@@ -60,7 +60,7 @@ def rasterise_labels(
     BackgroundError : a land cover that cannot be read, or does not reach the tile.
     """
     geobox = tile_geobox(tile, 10, size_px=size_px)
-    drawn = parcels_on(gpd.read_parquet(parcels, columns=COLUMNS), geobox)
+    drawn = read_parcels_on(parcels, geobox)
     if drawn.empty:
         raise DeclarationError(
             f"{parcels}: no parcel lies on tile {tile} ({size_px} px). Check areas in the configuration."

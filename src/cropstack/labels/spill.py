@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 class Spill:
-    """WKB (little endian) of rows in the order in which they were added; empty where a row is not kept.
+    """WKB of rows in the order in which they were added.
 
     The file lies in `folder` without a name, so that nothing is left of it whatever happens.
     """
@@ -29,10 +29,10 @@ class Spill:
     ) -> None:
         self._file.close()
 
-    def add(self, wkb: np.ndarray, *, kept: np.ndarray) -> None:
-        """Append a row for each geometry (bytes); only those where `kept` (bool) is true are stored."""
-        self._file.write(b"".join(wkb[kept]))
-        self._lengths.append(np.where(kept, np.fromiter(map(len, wkb), np.int64, len(wkb)), 0))
+    def add(self, wkb: bytes, offsets: np.ndarray) -> None:
+        """Append rows: their WKB one after the other, and int64 (rows + 1) where each begins."""
+        self._file.write(wkb)
+        self._lengths.append(np.diff(offsets))
 
     def finish(self) -> None:
         """Nothing is added after this; `read` works from now on."""

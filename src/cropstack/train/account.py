@@ -57,8 +57,8 @@ def check_balance(experiment: str, account: Account, used: Mapping[str, int]) ->
     for split, number in used.items():
         said = account.fates.get((split, USED), 0)
         if said != number:
-            found = f"{number} {account.unit}s"
-            raise SampleError(f"experiment {experiment}: {split} holds {found}; the account says {said}. Report this.")
+            held = f"{split} holds {number} {account.unit}s"
+            raise SampleError(f"experiment {experiment}: {held}; the account says {said}. Report this.")
 
 
 def write_accounts(path: Path, accounts: list[Account]) -> None:

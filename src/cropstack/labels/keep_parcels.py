@@ -1,0 +1,158 @@
+"""Which declared parcels are kept, in which order and under which ids, and what the ledger says of each."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cropstack.errors import DeclarationError, LedgerRow
+from cropstack.labels.code_rows import STAGE
+from cropstack.labels.crops import Match
+from cropstack.labels.gather import Gathered
+from cropstack.labels.geoparquet import Repairs
+from cropstack.labels.overlaps import PARCELS_AT_ONCE, overlaps
+from cropstack.labels.parcels import Parcels, first_of_duplicates, stable_order, unique_ids
+from cropstack.labels.spill import Spill
+
+AREA_TOLERANCE = 0.05  # ASSUME: declared areas are rounded and exclude what the geometry includes
+AREA_SLACK_M2 = 100.0
+
+
+def keep_parcels(
+    declared: Gathered, spill: Spill, matches: dict[str, Match], *, origin: str
+) -> tuple[Parcels, list[LedgerRow]]:
+    """Decide which parcels are kept, their order and ids, and name what happened to each of the declared ones.
+
+    Parameters
+    ----------
+    declared : what was read; repairs and rejects are added to its `changes`.
+    spill : geometries, for the overlaps. matches : rows of crops.csv by declared code.
+    origin : names the declaration in messages.
+
+    Raises
+    ------
+    DeclarationError : no parcel is left, or declared areas are off by 10 000.
+    """
+    changes = declared.changes
+    changes.reject("excluded", _excluded(declared, matches))
+    usable = np.flatnonzero(~changes.gone)
+    order = usable[stable_order(declared.id.take(pa.array(usable)), declared.digest[usable], declared.code[usable])]
+    changes.reject("duplicate", _duplicates(declared, order))
+    kept = _keep(declared, order[~changes.gone[order]])
+    if not len(kept.id):
+        reasons = ", ".join(f"{len(found)} {reason}" for reason, found in sorted(changes.rejected.items()) if found)
+        raise DeclarationError(f"{origin}: none of {len(declared.id)} parcels is usable: {reasons}.")
+    changes.repair("duplicate_id", _renamed(declared, kept))
+    changes.repair("missing_id", _without_id(declared, kept))
+    changes.repair("area_mismatch", _area_mismatches(declared, kept, origin))
+    changes.repair("overlap", _overlap_evidence(kept, spill))
+    repaired = _of_kept(changes.repaired, kept, len(declared.id))
+    return kept, _rows("rejected", changes.rejected, declared.id) + _rows("repaired", repaired, kept.id)
+
+
+def _excluded(declared: Gathered, matches: dict[str, Match]) -> dict[int, str]:
+    left_out = {code: match.crop for code, match in matches.items() if match.crop.class_code is None}
+    rows = np.flatnonzero(np.isin(declared.code, [declared.codes.index(code) for code in left_out]))
+    codes = [declared.codes[code] for code in declared.code[rows].tolist()]
+    return {row: f"crop {code} ({left_out[code].name})" for row, code in zip(rows.tolist(), codes, strict=True)}
+
+
+def _duplicates(declared: Gathered, order: np.ndarray) -> dict[int, str]:
+    first = first_of_duplicates(declared.digest[order], declared.code[order])
+    again = np.flatnonzero(first != np.arange(len(first)))
+    ids = declared.id.take(pa.array(order[first[again]])).to_pylist()
+    return {row: f"same geometry and crop as {one}" for row, one in zip(order[again].tolist(), ids, strict=True)}
+
+
+def _keep(declared: Gathered, rows: np.ndarray) -> Parcels:
+    return Parcels(
+        row=rows,
+        id=unique_ids(declared.id.take(pa.array(rows))),
+        code=declared.code[rows],
+        codes=declared.codes,
+        name=declared.name[rows],
+        names=declared.names,
+        area_m2=declared.area_m2[rows],
+        box=declared.box[rows],
+        is_multi=declared.is_multi[rows],
+    )
+
+
+def _renamed(declared: Gathered, kept: Parcels) -> dict[int, str]:
+    before = declared.id.take(pa.array(kept.row))
+    renamed = np.flatnonzero(pc.not_equal(before, kept.id))
+    rows, ids = kept.row[renamed].tolist(), before.take(pa.array(renamed)).to_pylist()
+    return {row: f"id {one} stands more than once" for row, one in zip(rows, ids, strict=True)}
+
+
+def _without_id(declared: Gathered, kept: Parcels) -> dict[int, str]:
+    if not declared.has_id.any():  # then none is published
+        return {}
+    return dict.fromkeys(
+        kept.row[~declared.has_id[kept.row]].tolist(), "no id declared; derived from year and geometry"
+    )
+
+
+def _area_mismatches(declared: Gathered, kept: Parcels, origin: str) -> dict[int, str]:
+    area, said = kept.area_m2, declared.declared_m2[kept.row]
+    wrong = np.abs(said - area) > np.maximum(AREA_TOLERANCE * area, AREA_SLACK_M2)
+    slip = np.zeros(len(area), bool)
+    ratio = np.divide(said, area, out=np.ones_like(area), where=(area > 0) & ~np.isnan(said))
+    for factor in (1e4, 1e-4):
+        slip |= np.abs(ratio / factor - 1) < AREA_TOLERANCE
+    if slip.sum() > len(slip) / 2:
+        raise DeclarationError(
+            f"{origin}: declared areas of {slip.mean():.0%} of the parcels are off by 10 000 (the first: "
+            f"{said[slip][0]:.4g} m2, geometry {area[slip][0]:.4g} m2). Correct area_unit in source.yaml."
+        )
+    return {
+        int(kept.row[i]): f"declared {said[i]:.1f} m2, geometry {area[i]:.1f} m2" + " (hectare slip)" * bool(slip[i])
+        for i in np.flatnonzero(wrong)
+    }
+
+
+def _overlap_evidence(kept: Parcels, spill: Spill) -> dict[int, str]:
+    def read(parcels: np.ndarray) -> pa.LargeBinaryArray:
+        return spill.read(kept.row[parcels])
+
+    evidence: dict[int, list[str]] = {}
+    area = kept.area_m2.astype(np.float32)  # as written: rasterise_labels draws by it
+    for smaller, larger, shared in overlaps(kept.box, area, read, parcels_at_once=PARCELS_AT_ONCE):
+        evidence.setdefault(int(kept.row[smaller]), []).append(f"{shared:.1f} m2 with {kept.id[larger]}")
+    return {row: "shares " + ", ".join(parts) + "; drawn on top" for row, parts in evidence.items()}
+
+
+# --- ledger -----------------------------------------------------------------------------------------------
+
+
+def _rows(action: str, reasons: dict[str, dict[int, str]], ids: pa.StringArray) -> list[LedgerRow]:
+    """Rows of the ledger for the evidence by reason and place in `ids`."""
+    rows = []
+    for reason, evidence in reasons.items():
+        units = ids.take(pa.array(list(evidence), pa.int64())).to_pylist()
+        rows += [
+            LedgerRow(unit, STAGE, action, reason, text) for unit, text in zip(units, evidence.values(), strict=True)
+        ]
+    return rows
+
+
+def _of_kept(reasons: dict[str, dict[int, str]], kept: Parcels, declared: int) -> dict[str, dict[int, str]]:
+    """Evidence of the parcels that are kept, by their place among them instead of their declared row."""
+    place = np.full(declared, -1)
+    place[kept.row] = np.arange(len(kept.row))
+    return {
+        reason: {int(place[row]): text for row, text in evidence.items() if place[row] >= 0}
+        for reason, evidence in reasons.items()
+    }
+
+
+def repairs_of(kept: Parcels, declared: Gathered, matches: dict[str, Match]) -> Repairs:
+    """Reasons of each kept parcel, those of its code too, sorted, separated by spaces."""
+    of_code = np.array([matches[code].repair if code in matches else "" for code in kept.codes], object)
+    reasons = sorted({*declared.changes.repaired, *of_code.tolist()} - {""})
+    bits = np.zeros(len(declared.id), np.int64)
+    for number, reason in enumerate(reasons):
+        bits[list(declared.changes.repaired.get(reason, ()))] |= 1 << number
+    of_code_bits = np.array([1 << reasons.index(reason) if reason else 0 for reason in of_code], np.int64)
+    masks, index = np.unique(bits[kept.row] | of_code_bits[kept.code], return_inverse=True)
+    texts = [" ".join(reason for number, reason in enumerate(reasons) if mask >> number & 1) for mask in masks.tolist()]
+    return Repairs(index, texts)
