@@ -219,3 +219,10 @@ def test_values_that_are_no_codes(tmp_path: Path) -> None:
 def test_file_that_is_no_map(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no map")
     refused(tmp_path / name, "cannot be read .* Expected CORINE Land Cover as GeoTIFF, GeoPackage or shapefile")
+
+
+def test_another_land_cover_of_copernicus_is_told_apart(realdata: Path) -> None:
+    """CLC+ numbers its classes 10, 20 ... 80, the first four of which CORINE has too."""
+    file = realdata / "grids/clcplus/netherlands_osm_clcplus_14580_sample.tif"
+    with pytest.raises(BackgroundError, match='holds "60", which is no code of CORINE Land Cover'):
+        land_cover(file, LEGEND, year=2018, grid=tile_geobox("31UFT", 60))

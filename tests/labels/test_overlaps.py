@@ -31,6 +31,7 @@ def test_overlap_names_the_smaller_parcel_first() -> None:
 
 def test_of_two_equal_parcels_the_later_is_on_top() -> None:
     assert overlaps_of(FIELD, FIELD) == [(1, 0, 10_000.0)]
+    assert overlaps_of(shapely.box(50, 0, 150, 100), FIELD) == [(1, 0, 5_000.0)]
 
 
 @pytest.mark.parametrize(("width", "pairs"), [(0.09, 0), (0.11, 1)])

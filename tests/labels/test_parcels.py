@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -89,8 +90,9 @@ def test_numbers_sort_as_numbers_and_ties_by_digest_then_crop() -> None:
     assert order.tolist() == [4, 3, 1, 0, 2]
 
 
-def test_digests_above_2_63_sort_as_unsigned() -> None:
-    order = stable_order(pa.array(["1", "1"]), digests(2**63 + 1, 5), np.array([0, 0]))
+@pytest.mark.parametrize("high", [(2**63 + 1, 0), (5, 2**63 + 1)])
+def test_digests_above_2_63_sort_as_unsigned(high: tuple[int, int]) -> None:
+    order = stable_order(pa.array(["1", "1"]), np.array([high, (5, 0)], np.uint64), np.array([0, 0]))
     assert order.tolist() == [1, 0]
 
 

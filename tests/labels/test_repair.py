@@ -56,6 +56,13 @@ def test_small_loop_is_repaired_and_named() -> None:
     assert "Self-intersection[51 1]" in result.repaired["invalid_geometry"]
 
 
+def test_parts_that_the_repair_made_are_told_by_the_repair() -> None:
+    ring = [(0, 0), (100, 0), (100, 100), (0, 100), (0, 60), (-20, 50), (-20, 60), (0, 50)]  # a loop of 50 m² outside
+    result = repair_one(shapely.Polygon(ring))
+    assert result.geometry.geom_type == "MultiPolygon"
+    assert reasons(result) == ([], ["invalid_geometry"])
+
+
 def test_bow_tie_whose_area_doubles_is_rejected() -> None:
     bow_tie = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
     result = repair_one(bow_tie)

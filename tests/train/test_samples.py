@@ -300,8 +300,8 @@ def test_an_account_as_a_table(tmp_path: Path) -> None:
     fates = {("train", "missing_value"): 2, ("train", "used"): 6, ("", "no_pixel"): 3, ("val", "used"): 0}
     write_accounts(tmp_path / "samples.csv", [Account("parcel", 11, fates)])
     assert (tmp_path / "samples.csv").read_text().splitlines() == [
-        "unit,split,fate,number", "parcel,,given,11", "parcel,,no_pixel,3", "parcel,train,used,6",
-        "parcel,train,missing_value,2",
+        "unit,split,fate,number", "parcel,,given,11", "parcel,train,used,6", "parcel,train,missing_value,2",
+        "parcel,,no_pixel,3",
     ]  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from cropstack.labels.shared_area import box_pairs, shared_areas
 
 OVERLAP_AREA_M2 = 10.0  # ASSUME: overlaps below a tenth of a pixel at 10 m are left to rounding
 PARCELS_AT_ONCE = 50_000
-_WHOLE_PLANE = np.array([-np.inf, -np.inf, np.inf, np.inf])
 
 
 def overlaps(
@@ -29,13 +28,11 @@ def overlaps(
     read : gives WKB of parcels by their indices.
     """
     found, shared = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
-    for rows, region in spatial_blocks(box, parcels_at_once=parcels_at_once):
-        pairs = box_pairs(box[rows], region, OVERLAP_AREA_M2)
-        turned = rows[pairs[:, 0]] > rows[pairs[:, 1]]
-        pairs[turned] = pairs[turned, ::-1]  # which of two comes first must not depend on the block
+    for rows, corner in spatial_blocks(box, parcels_at_once=parcels_at_once):
+        pairs = box_pairs(box[rows], corner, OVERLAP_AREA_M2)
         common = shared_areas(*_buffers(read(rows)), pairs)
         overlapping = common > OVERLAP_AREA_M2
-        found.append(rows[pairs[overlapping]])
+        found.append(np.sort(rows[pairs[overlapping]], axis=1))
         shared.append(common[overlapping])
     left, right = np.concatenate(found).T
     swap = area_m2[left] < area_m2[right]
@@ -44,26 +41,26 @@ def overlaps(
 
 
 def spatial_blocks(box: np.ndarray, *, parcels_at_once: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The boxes that reach into a region, as indices sorted by left side, and the region; the regions part the plane.
+    """Blocks of boxes: their indices, sorted by left side, and the lower left corner of the block's region.
 
-    A region with more than `parcels_at_once` boxes is halved at the median, unless too many lie on both sides.
+    Regions part the plane; a block has the boxes that reach into its region. One with more than `parcels_at_once` is
+    halved at the median, unless too many lie on both sides.
     """
-    waiting = [(np.argsort(box[:, 0], kind="stable"), _WHOLE_PLANE)]
+    waiting = [(np.argsort(box[:, 0], kind="stable"), np.full(2, -np.inf))]
     while waiting:
-        rows, region = waiting.pop()
+        rows, corner = waiting.pop()
         if len(rows) <= parcels_at_once:
-            yield rows, region
+            yield rows, corner
             continue
-        corner = box[rows, :2]
-        axis = int(np.argmax(np.ptp(corner, axis=0)))
-        cut = np.median(corner[:, axis])
-        below, above = rows[corner[:, axis] < cut], rows[box[rows, axis + 2] >= cut]
+        axis = int(np.argmax(np.ptp(box[rows, :2], axis=0)))
+        cut = np.median(box[rows, axis])
+        below, above = rows[box[rows, axis] < cut], rows[box[rows, axis + 2] >= cut]
         if max(len(below), len(above)) > 0.9 * len(rows):
-            yield rows, region
+            yield rows, corner
             continue
-        lower, upper = region.copy(), region.copy()
-        lower[axis + 2] = upper[axis] = cut
-        waiting += [(below, lower), (above, upper)]
+        of_above = corner.copy()
+        of_above[axis] = cut
+        waiting += [(below, corner), (above, of_above)]
 
 
 def _buffers(wkb: pa.LargeBinaryArray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,29 +12,27 @@ _MULTIPOLYGON = 6
 
 
 @njit(cache=True, nogil=True)
-def box_pairs(boxes: np.ndarray, region: np.ndarray, least: float) -> np.ndarray:
-    """Pairs of boxes that have more than `least` in common, int64 (pairs, 2).
+def box_pairs(boxes: np.ndarray, corner: np.ndarray, least: float) -> np.ndarray:
+    """Pairs of boxes that have more than `least` in common, int64 (pairs, 2), the further left first.
 
     Parameters
     ----------
     boxes : float64 (n, 4): left, bottom, right, top; sorted by left.
-    region : left, bottom, right, top; only pairs whose common box has its lower left corner in it (right and top
-        excluded) count, so that of regions which part the plane each pair belongs to one.
+    corner : left, bottom. Only pairs whose common box has its lower left corner right of and above it count: the block
+        that has the same pair beyond a cut leaves it to this one.
     """
     count = 0
     pairs = np.empty((max(16, 4 * len(boxes)), 2), np.int64)
     for i in range(len(boxes)):
-        if boxes[i, 2] < region[0]:
-            continue
         for j in range(i + 1, len(boxes)):
             left, bottom = boxes[j, 0], max(boxes[i, 1], boxes[j, 1])
-            if left >= boxes[i, 2] or left >= region[2]:
+            if left >= boxes[i, 2]:
                 break
             width = min(boxes[i, 2], boxes[j, 2]) - left
             height = min(boxes[i, 3], boxes[j, 3]) - bottom
             if height <= 0 or width * height <= least:
                 continue
-            if left < region[0] or bottom < region[1] or bottom >= region[3]:
+            if left < corner[0] or bottom < corner[1]:
                 continue
             if count == len(pairs):
                 pairs = np.concatenate((pairs, np.empty_like(pairs)))

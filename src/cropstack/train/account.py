@@ -9,6 +9,7 @@ from cropstack.errors import SampleError
 from cropstack.files import write_csv
 
 COLUMNS = ["unit", "split", "fate", "number"]
+ORDER = ["train", "val", "test", ""]  # of splits; the last is none
 GIVEN, USED = "given", "used"
 # Reasons; those of parcels without a split come from the table of splits.
 NOT_IN_SCENARIO = "not_in_scenario"
@@ -66,7 +67,7 @@ def write_accounts(path: Path, accounts: list[Account]) -> None:
     rows: list[tuple[str, str, str, int]] = []
     for account in accounts:
         rows.append((account.unit, "", GIVEN, account.given))
-        fates = sorted(account.fates.items(), key=lambda item: (item[0][0], item[0][1] != USED, item[0][1]))
+        fates = sorted(account.fates.items(), key=lambda item: (ORDER.index(item[0][0]), item[0][1] != USED, item[0][1]))
         rows += [(account.unit, split, fate, number) for (split, fate), number in fates if number]
     write_csv(path, COLUMNS, rows)
 
