@@ -90,8 +90,11 @@ def first_of_duplicates(digests: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def unique_ids(ids: pa.StringArray) -> pa.StringArray:
-    """Ids with ``-2``, ``-3`` ... appended to the second, third ... of the same; never one that is taken."""
-    again = np.flatnonzero(ids.to_pandas().duplicated())
+    """Ids with ``-2``, ``-3`` ... appended to the second, third ... of the same; never one that is taken.
+
+    Equal ones stand together, as `stable_order` puts them.
+    """
+    again = 1 + np.flatnonzero(pc.equal(ids[1:], ids[:-1]))
     if not len(again):
         return ids
     texts = ids.take(pa.array(again)).to_pylist()

@@ -67,8 +67,8 @@ def write_accounts(path: Path, accounts: list[Account]) -> None:
     rows: list[tuple[str, str, str, int]] = []
     for account in accounts:
         rows.append((account.unit, "", GIVEN, account.given))
-        fates = sorted(account.fates.items(), key=lambda item: (ORDER.index(item[0][0]), item[0][1] != USED, item[0][1]))
-        rows += [(account.unit, split, fate, number) for (split, fate), number in fates if number]
+        order = sorted(account.fates, key=lambda key: (ORDER.index(key[0]), key[1] != USED, key[1]))
+        rows += [(account.unit, *key, account.fates[key]) for key in order if account.fates[key]]
     write_csv(path, COLUMNS, rows)
 
 
