@@ -347,4 +347,6 @@ def test_deleted_logs_rerun_nothing_and_the_report_says_what_it_misses(build: Pa
     tree.build(REPORT)
     page = Page((folder / REPORT).read_text(encoding="utf-8"))
     assert not [key for key in page.numbers if key.startswith("usage/")]
-    assert re.search(r"No figures of: aggregate_parcels, assign_parcel_splits, .*weigh_parcels", page.words())
+    assert re.search(
+        r"No figures of: aggregate_parcels, assess_labels, assign_parcel_splits, .*weigh_parcels", page.words()
+    )
