@@ -53,6 +53,7 @@ class Declared:
     geometry : shapely geometries of any type, None where null, in `crs`, which is in m.
     id, code, name : text without surrounding spaces, empty where null or not published.
     area_m2 : float64 declared area, NaN where none.
+    outside : bool, where the middle of the bounding box lies outside the country's bounds.
     filtered : rows that `filters` of the edition leave out, by column and value; they are in no other attribute.
     """
 
@@ -61,6 +62,7 @@ class Declared:
     code: np.ndarray
     name: np.ndarray
     area_m2: np.ndarray
+    outside: np.ndarray
     crs: CRS
     filtered: Counter[tuple[str, str]]
 
@@ -209,14 +211,14 @@ def _read_batches(
     for table, geometry_column in _read_tables(source, rows_at_once):
         table, filtered = _filter(table, source)
         geometry = shapely.from_wkb(np.asarray(table[geometry_column].to_numpy(zero_copy_only=False)), on_invalid="fix")
-        position.add(geometry)
+        outside = position.add(geometry)
         if transformer is not None:
             geometry = _to_crs(geometry, transformer)
         text = {role: _text(table, source.columns.get(role), source.layer) for role in ("id", "code", "name")}
         if pattern:
             text["code"] = _codes_in(text["code"], pattern)
         area = _numbers(table, source.columns.get("area"), source.layer) * M2.get(edition["area_unit"], np.nan)
-        yield Declared(geometry, text["id"], text["code"], text["name"], area, crs, filtered)
+        yield Declared(geometry, text["id"], text["code"], text["name"], area, outside, crs, filtered)
 
 
 def _to_crs(geometry: np.ndarray, transformer: Transformer) -> np.ndarray:

@@ -11,7 +11,6 @@ import shapely
 
 from cropstack.labels.declarations import Declared
 from cropstack.labels.parcels import derived_ids, geometry_digests
-from cropstack.labels.position import outside
 from cropstack.labels.repair import Changes, joined, repair_polygons
 from cropstack.labels.spill import Spill
 
@@ -59,23 +58,19 @@ class _Texts:
         return np.array(places, np.int32)[found]
 
 
-def gather(batches: Iterable[Declared], spill: Spill, *, year: int, bounds: list[float]) -> Gathered:
-    """Repair batch after batch, reject what lies outside the country, and add the geometries to `spill`.
-
-    `bounds` are the country's west, south, east and north in degrees.
-    """
+def gather(batches: Iterable[Declared], spill: Spill, *, year: int) -> Gathered:
+    """Repair batch after batch, reject what lies outside the country, and add the geometries to `spill`."""
     codes, names = _Texts(), _Texts()
     columns: dict[str, list[np.ndarray]] = {}
     ids, changes = [], []
     filtered: Counter[tuple[str, str]] = Counter()
     for batch in batches:
         geometry, changed = repair_polygons(batch.geometry)
-        box = shapely.bounds(geometry)
-        _reject_outside(geometry, box, changed, batch, bounds)
+        _reject_outside(geometry, changed, batch)
         wkb, offsets = _wkb(geometry)
         spill.add(wkb, offsets)
         row = {"code": codes.indices(batch.code), "name": names.indices(batch.name)}
-        row |= {"declared_m2": batch.area_m2, "area_m2": shapely.area(geometry), "box": box}
+        row |= {"declared_m2": batch.area_m2, "area_m2": shapely.area(geometry), "box": shapely.bounds(geometry)}
         row |= {"is_multi": shapely.get_num_geometries(geometry) > 1, "has_id": batch.id != ""}
         row |= {"digest": geometry_digests(geometry, wkb, offsets, year=year)}
         for name, values in row.items():
@@ -105,10 +100,8 @@ def _ids(declared: np.ndarray, digest: np.ndarray) -> pa.StringArray:
     return pa.array(ids, pa.string())
 
 
-def _reject_outside(
-    geometry: np.ndarray, box: np.ndarray, changed: Changes, batch: Declared, bounds: list[float]
-) -> None:
-    away = np.flatnonzero(outside(box, batch.crs, bounds))
+def _reject_outside(geometry: np.ndarray, changed: Changes, batch: Declared) -> None:
+    away = np.flatnonzero(batch.outside & ~changed.gone)
     middle = shapely.get_coordinates(shapely.centroid(geometry[away]))
     texts = [f"at {x:.0f}, {y:.0f} in {batch.crs.to_string()}" for x, y in middle]
     changed.reject("outside_country", dict(zip(away.tolist(), texts, strict=True)))

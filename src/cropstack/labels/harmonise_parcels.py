@@ -90,14 +90,15 @@ def harmonise_parcels(
     edition = _edition(meaning, year, source)
     table = read_crops(crops, read_classes(classes), year=year)
     crs = metric_crs(edition, origin=f"{source}: {year}")
-    origin, bounds = str(declarations[0]), meaning["bounds"]
-    batches = read_declared(declarations, edition, year=year, bounds=bounds, crs=crs, rows_at_once=ROWS_AT_ONCE)
+    batches = read_declared(
+        declarations, edition, year=year, bounds=meaning["bounds"], crs=crs, rows_at_once=ROWS_AT_ONCE
+    )
     with replace_on_success(parcels) as temporary, Spill(parcels.parent) as spill:
-        declared = gather(batches, spill, year=year, bounds=bounds)
+        declared = gather(batches, spill, year=year)
         matches = match_codes(declared.codes, table, name_width=edition["name_width"])
         if not allow_unreviewed:
             check_reviewed(_counts(declared), matches, crops)
-        kept, rows = keep_parcels(declared, spill, matches, origin=origin)
+        kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]))
         rows += _filter_rows(declared.filtered) + code_rows(kept, matches)
         check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)
         provenance = _provenance(meaning, country, year) | {"declared": len(declared.id)}  # check_layout balances it

@@ -32,15 +32,17 @@ class Position:
         self.count = self.away = self.away_swapped = 0
         self.box = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
-    def add(self, geometry: np.ndarray) -> None:
-        """Count one batch."""
+    def add(self, geometry: np.ndarray) -> np.ndarray:
+        """Count one batch; which of its parcels lie outside (bool)."""
         box = shapely.bounds(geometry)
         self.count += len(box)
-        away = box[outside(box, self.crs, self.bounds)]
+        is_away = outside(box, self.crs, self.bounds)
+        away = box[is_away]
         self.away += len(away)
         self.away_swapped += int(outside(away[:, [1, 0, 3, 2]], self.crs, self.bounds).sum())
         self.box[:2] = np.fmin(self.box[:2], np.fmin.reduce(box[:, :2], initial=np.inf))
         self.box[2:] = np.fmax(self.box[2:], np.fmax.reduce(box[:, 2:], initial=-np.inf))
+        return is_away
 
     def check(self, *, origin: str) -> None:
         """Refuse parcels of which more than a few lie outside their country.
