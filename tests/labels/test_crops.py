@@ -121,7 +121,7 @@ def test_unreviewed_rows_that_no_parcel_uses_stop_nothing(country: Any, square: 
     [
         (None, r"crops.csv is missing. Write it: the columns are code, name, name_en"),
         (b"code,name\nORDI,ORDI\n", "columns are .*; expected"),
-        ("ARRÒS,ARRÒS,Rice,130,,,,,\n".encode("cp1252"), "not readable as UTF-8 .*Save it as CSV in UTF-8"),
+        ("ARRÒS,ARRÒS,Rice,130,,,,,\n".encode("cp1252"), "is no CSV in UTF-8 .*Save it as UTF-8"),
     ],
 )
 def test_tables_that_a_spreadsheet_spoilt(

@@ -61,8 +61,6 @@ def read_crop_table(path: Path) -> list[dict[str, str]]:
         return read_table(path, COLUMNS)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} is missing. Write it: the columns are {', '.join(COLUMNS)}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not readable as UTF-8 ({error}). Save it as CSV in UTF-8.") from error
 
 
 def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[str, Crop]:
