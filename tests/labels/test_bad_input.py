@@ -259,6 +259,22 @@ def test_a_hole_is_no_fault_and_what_fills_it_no_overlap(country: Any, square: S
     ]
 
 
+def test_of_many_overlaps_the_ledger_shows_the_first(country: Any, square: Square) -> None:
+    rows = [{"ID": f"{n:03}", "CULTIU": "ORDI", "geometry": square(0, 0, 100 - n)} for n in range(30)]
+    _, ledger = country.harmonise(country.declare(rows))
+    smallest = next(row for row in ledger if row.unit == "029")
+    assert smallest.evidence.count(" m2 with ") == 20
+    assert smallest.evidence.endswith(" and 9 more; drawn on top")
+
+
+def test_line_breaks_in_ids_and_crops_are_spaces(country: Any, square: Square) -> None:
+    rows = [{"ID": "a\r\nb", "CULTIU": "OR\rDI", "geometry": square(0, 0)}]
+    rows += [{"ID": str(n), "CULTIU": "ORDI", "geometry": square(n, 1)} for n in range(30)]
+    parcels, ledger = country.harmonise(country.declare(rows))
+    assert sorted(set(parcels["id"]) - set(map(str, range(30)))) == ["a b"]
+    assert [(row.unit, row.reason) for row in ledger] == [("OR DI", "unknown_code")]
+
+
 def test_declared_area_of_zero_is_replaced_and_named(country: Any, square: Square) -> None:
     rows = [{"ID": str(n), "CULTIU": "ORDI", "HA": 0.0, "geometry": square(n, 0)} for n in range(3)]
     rows.append({"ID": "small", "CULTIU": "ORDI", "HA": 0.0, "geometry": square(3, 0, 5)})  # 25 m²: 0.00 ha

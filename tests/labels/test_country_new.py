@@ -125,6 +125,11 @@ def test_a_licence_that_is_not_given_is_asked_for(repository: Path, declaration:
         check_country(repository, "xx", [], years=(), min_mapped=0.95)
 
 
+def test_a_stray_brace_in_the_attribution_is_refused(repository: Path, declaration: Path) -> None:
+    with pytest.raises(ConfigError, match=r'attribution: .*"\{year\}" is replaced, any other brace is written twice'):
+        make(repository, declaration, licence="CC0", attribution="Office {x}")
+
+
 def test_files_in_degrees_get_a_crs_in_metres(repository: Path, declaration: Path) -> None:
     path = declaration.with_name("degrees_2021.geojson")
     gpd.read_file(declaration).to_crs("EPSG:4326").to_file(path, engine="pyogrio", driver="GeoJSON")

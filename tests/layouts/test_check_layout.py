@@ -425,6 +425,32 @@ def test_a_parcel_that_lost_its_split_without_a_reason_is_named(dataset: SimpleN
 
 
 @pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"split": "", "reason": "lost_it"}, 'scenario1 31TCG_2019: unknown reason "lost_it"'),
+        ({"scenario": "scenario9"}, 'parcel_splits.csv: scenario "scenario9" is not one of this configuration'),
+    ],
+)
+def test_an_invented_reason_or_scenario_is_named(
+    dataset: SimpleNamespace, changed: dict[str, str], message: str
+) -> None:
+    def change(rows: list[dict]) -> list[dict]:
+        row = next(r for r in rows if (r["scenario"], r["tile"], r["year"], r["split"]) == one)
+        return [r | changed if r is row else r for r in rows]
+
+    one = ("scenario1", "31TCG", "2019", "train")
+    edit_csv(dataset.result("parcel_splits.csv"), change)
+    fails(dataset, message)
+
+
+@pytest.mark.parametrize("data", [b"", b"scenario,country,tile,year,parcel_index,split,reason\nscenario1,es_ct\n"])
+def test_damaged_splits_of_parcels_are_named(dataset: SimpleNamespace, data: bytes) -> None:
+    dataset.result("parcel_splits.csv").write_bytes(data)
+    with pytest.raises(CropstackError, match=r"parcel_splits\.csv: not readable as splits of parcels"):
+        dataset.check()
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda n: n[:3] + n[4:], r"\d+ entered, \d+ left, rejected: none; 1 lost(\n.*)*row 4 of \d+ is parcel"),

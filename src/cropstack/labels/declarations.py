@@ -277,6 +277,7 @@ def _codes_in(texts: np.ndarray, pattern: re.Pattern[str]) -> np.ndarray:
 
 
 def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
+    """Trimmed texts of a column; control characters, which would break lines of the tables made of them, are spaces."""
     if column is None:
         return np.full(table.num_rows, "", object)
     values = table[column]
@@ -285,7 +286,8 @@ def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
     try:
         if pa.types.is_string(values.type):
             values = pc.cast(values, pa.binary())  # and back: only then are the bytes checked
-        texts = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(values, pa.string()), ""))
+        texts = pc.replace_substring_regex(pc.cast(values, pa.string()), r"[\x00-\x1f\x7f]+", " ")
+        texts = pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
     except pa.ArrowException as error:
         if pa.types.is_binary(values.type):
             raise DeclarationError(

@@ -15,6 +15,7 @@ from cropstack.labels.spill import Spill
 
 AREA_TOLERANCE = 0.05  # ASSUME: declared areas are rounded and exclude what the geometry includes
 AREA_SLACK_M2 = 100.0
+OVERLAPS_SHOWN = 20  # of one parcel; the ledger is read by people and by csv, which limits a field
 
 
 def keep_parcels(
@@ -118,7 +119,12 @@ def _overlap_evidence(kept: Parcels, spill: Spill) -> dict[int, str]:
     area = kept.area_m2.astype(np.float32)  # as written: rasterise_labels draws by it
     for smaller, larger, shared in overlaps(kept.box, area, read, parcels_at_once=PARCELS_AT_ONCE):
         evidence.setdefault(int(kept.row[smaller]), []).append(f"{shared:.1f} m2 with {kept.id[larger]}")
-    return {row: "shares " + ", ".join(parts) + "; drawn on top" for row, parts in evidence.items()}
+    return {row: f"shares {_first(parts)}; drawn on top" for row, parts in evidence.items()}
+
+
+def _first(parts: list[str]) -> str:
+    more = len(parts) - OVERLAPS_SHOWN
+    return ", ".join(parts[:OVERLAPS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- ledger -----------------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ from cropstack.layouts.balance import Account, Flow, area_of
 from cropstack.layouts.coco import read_coco
 from cropstack.layouts.comparisons import Row, check_coco, check_numbers, check_samples, check_sequence
 from cropstack.layouts.label_tables import LabelFile
-from cropstack.layouts.parcel_rows import csv_numbers, read_parcel_splits
+from cropstack.layouts.parcel_rows import csv_numbers, read_parcel_splits, scenarios_in
 from cropstack.layouts.patch_files import Place, TileYear, patch_stem
 
 SPLITS = ("train", "val", "test")
+PARCEL_REASONS = {"no_pixel", "not_owned", "touches_other_split"}  # why a parcel has no split
 Areas = str | dict[str, list[int]]  # "all", or years by country
 Scenarios = Mapping[str, Mapping[str, Areas]]  # areas that train and test, by scenario
 
@@ -172,7 +173,10 @@ def account_parcel_splits(
 
     Parcels have a split or a reason in tiles and years of which `samples` (splits.csv) has a patch.
     """
-    account = Account()
+    strange = sorted(scenarios_in(parcel_splits) - set(scenarios))
+    account = Account(
+        problems=[f'parcel_splits.csv: scenario "{name}" is not one of this configuration' for name in strange]
+    )
     outputs = {path.name.removesuffix(".csv.gz"): path for path in months}
     for name, areas in sorted(scenarios.items()):
         rows = read_parcel_splits(parcel_splits, name)
@@ -220,6 +224,7 @@ def _account_tile(scenario: str, key: TileYear, rows: pd.DataFrame, tile: TilePa
     if len(both):
         account.problems.append(f"{origin}: parcel {numbers[both[0]]} has a split and a reason against it, or neither")
     account.problems += check_numbers(origin, numbers, none if left_out else every)
+    account.problems += [f'{origin}: unknown reason "{name}"' for name in sorted(set(reasons) - PARCEL_REASONS)]
     for reason, expected in (("no_pixel", np.setdiff1d(owned, drawn)), ("not_owned", np.setdiff1d(drawn, owned))):
         found = numbers[(rows["reason"] == reason).to_numpy()]
         account.problems += check_numbers(f"{origin}, {reason}", found, none if left_out else expected)

@@ -61,9 +61,18 @@ def read_parcel_splits(path: Path, scenario: str) -> pd.DataFrame:
 
     Text columns are categories, because there may be millions of rows.
     """
-    options = pa_csv.ConvertOptions(column_types=SPLIT_TYPES)
-    table = pa_dataset.dataset(path, format=pa_dataset.CsvFileFormat(convert_options=options))
     columns = [name for name in SPLIT_TYPES if name != "scenario"]
     with reading(path, "splits of parcels"):
-        rows = table.to_table(columns=columns, filter=pa_dataset.field("scenario") == scenario)
+        rows = _open_splits(path).to_table(columns=columns, filter=pa_dataset.field("scenario") == scenario)
     return rows.unify_dictionaries().to_pandas()
+
+
+def scenarios_in(path: Path) -> set[str]:
+    """Names of the scenarios of parcel_splits.csv."""
+    with reading(path, "splits of parcels"):
+        return set(_open_splits(path).to_table(columns=["scenario"])["scenario"].unique().to_pylist())
+
+
+def _open_splits(path: Path) -> pa_dataset.Dataset:
+    options = pa_csv.ConvertOptions(column_types=SPLIT_TYPES)
+    return pa_dataset.dataset(path, format=pa_dataset.CsvFileFormat(convert_options=options))
