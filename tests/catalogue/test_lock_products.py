@@ -123,6 +123,12 @@ def test_replay_reports_what_is_no_longer_served_and_ignores_what_is_new(product
     assert [row["reason"] for row in back] == ["", ""]  # what was wanted then is wanted still
 
 
+def test_replay_of_another_year_names_the_key_products(product: Make, tmp_path: Path) -> None:
+    pinned = pinned_lock(tmp_path, [product("earlier")])
+    with pytest.raises(CatalogueError, match="none is in both: 1 not_in_lock, 1 not_served"):
+        lock(tmp_path, [product("another", day=5)], replay=pinned)
+
+
 def test_replay_of_another_table_names_the_missing_column(product: Make, tmp_path: Path) -> None:
     other = tmp_path / "splits.csv"
     other.write_text("scenario,sample\n")

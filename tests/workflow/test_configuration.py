@@ -37,6 +37,18 @@ def test_mistake_stops_at_the_start(fresh: Tree, changes: dict[str, Any], messag
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("key", "made"), [("products", "build/catalogue/products.csv"), ("splits", "results/sen4agrinet/splits.csv")]
+)
+def test_what_the_build_itself_makes_is_no_choice_to_repeat(fresh: Tree, key: str, made: str) -> None:
+    (fresh.folder / made).parent.mkdir(parents=True)
+    (fresh.folder / made).write_text("")
+    (fresh.folder / "config.yaml").write_text(yaml.safe_dump(SMALL | {key: made}))
+    done = fresh.snakemake("--dry-run")
+    assert done.returncode == 1
+    assert f"ConfigError: configuration: {key}: {made} is made by this build" in done.stdout
+
+
 def test_home_is_found_in_the_folder(fresh: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "products").mkdir()
     settings = {key: value for key, value in SMALL.items() if key != "simulation"}

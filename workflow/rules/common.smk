@@ -91,6 +91,12 @@ def check_files(settings):
                 f"configuration: {key}: {settings[key]} is no file; expected a {key}.csv of an earlier build. "
                 "Give its path, from here or complete, or null."
             )
+        made = [Path(folder).resolve() for folder in ("build", "results")]
+        if settings[key] and not set(made).isdisjoint(Path(settings[key]).resolve().parents):
+            raise ConfigError(
+                f"configuration: {key}: {settings[key]} is made by this build, which would replace it. "
+                "Copy it elsewhere, and name the copy."
+            )
 
 
 def check_corine(settings):
@@ -159,7 +165,8 @@ def declaration_names(cc, year):
     for edition in read_source(cc)["editions"]:
         if year in edition["years"]:
             return [name.format(year=year) for name in edition["files"]]
-    sys.exit(f"ConfigError: taxonomy/countries/{cc}/source.yaml has no edition for {year}. Add one.")
+    years = sorted(year for edition in read_source(cc)["editions"] for year in edition["years"])
+    sys.exit(f"ConfigError: taxonomy/countries/{cc}/source.yaml has no edition for {year}; there are {years}. Add one.")
 
 
 def declaration_files(wildcards):

@@ -229,6 +229,10 @@ def _counts(rows: list[Row]) -> str:
 def _explain(rows: list[Row], rules: RecipeRules) -> str:
     if not rows:
         return "no product was found. Check provider and folder, or take the tile and year out of `areas`."
+    if all(row["reason"] == "not_in_lock" for row in rows):
+        return (
+            f"{len(rows)} products found, none is in the file under `products`. Name another, or null to choose anew."
+        )
     clearest = min(float(row["cloud"]) for row in rows)
     return (
         f"{len(rows)} products found, left out: {_counts(rows)}; the clearest has {clearest:g} % cloud, the recipe "

@@ -59,7 +59,7 @@ def check_layout(
     ledgers : ``<area>_ledger.csv`` of every country and year, and of every tile and year.
     months : ``<scenario>_oad_<split>.csv.gz``.
     rejects : receives, with their area, all rows of the ledgers, products not used, parcels without a pixel or beyond
-        the tiles, and patches in no split.
+        the tiles, and patches that no scenario uses.
     balance : receives for each flow of `balance.FLOWS`, area, scenario and split how many units entered, how many left,
         and how many were rejected for which reason. A number of units at one end is counted in other files than the
         number at the other.
