@@ -229,9 +229,10 @@ def _counts(rows: list[Row]) -> str:
 def _explain(rows: list[Row], rules: RecipeRules) -> str:
     if not rows:
         return "no product was found. Check provider and folder, or take the tile and year out of `areas`."
-    if all(row["reason"] == "not_in_lock" for row in rows):
+    if {row["reason"] for row in rows} <= {"not_in_lock", "not_served"}:
         return (
-            f"{len(rows)} products found, none is in the file under `products`. Name another, or null to choose anew."
+            f"of the products found and those of the file under `products` none is in both: {_counts(rows)}. "
+            "Name another file, or null to choose anew."
         )
     clearest = min(float(row["cloud"]) for row in rows)
     return (
