@@ -30,7 +30,7 @@ PARCELS = {
 SAMPLES = {
     "samples": ("places of the patch grid", "with a split"),
     "coco_images": ("patches with a split", "COCO images"),
-    "coco_annotations": ("parcels in these patches", "COCO annotations"),
+    "coco_annotations": ("parcels, counted in each patch that shows them", "COCO annotations"),
     "split_parcels": ("parcels of the tiles", "with a split"),
     "monthly_parcels": ("parcels with a split", "rows of the monthly tables"),
 }
