@@ -15,6 +15,7 @@ import rasterio
 import shapely
 from affine import Affine
 from pyproj import Transformer
+from rasterio.shutil import copy
 
 from cropstack.errors import BackgroundError, ConfigError
 from cropstack.grid import tile_geobox
@@ -212,7 +213,37 @@ def test_polygons_of_another_year_have_another_column(tmp_path: Path) -> None:
 def test_values_that_are_no_codes(tmp_path: Path) -> None:
     refused(write_raster(tmp_path / "a.tif", np.full((60, 60), 255, "u1")), 'holds "255", which is no code of CORINE')
     refused(write_polygons(tmp_path / "clc.gpkg", codes=("311", "sea")), 'holds "sea", which is no code of CORINE')
-    refused(write_polygons(tmp_path / "null.gpkg", codes=("311", None)), "which is no code of CORINE")
+    refused(
+        write_polygons(tmp_path / "null.gpkg", codes=("311", None)), r"\d+ polygons near the tile have no value in "
+    )
+
+
+@pytest.mark.parametrize("turn", [Affine.rotation(90), Affine.rotation(30), Affine.scale(1, -1), Affine.scale(-1, 1)])
+def test_raster_that_is_not_north_up(tmp_path: Path, turn: Affine) -> None:
+    file = write_raster(tmp_path / "clc.tif", np.full((60, 60), 23, "u1"))
+    with rasterio.open(file, "r+") as raster:
+        raster.transform = raster.transform @ turn
+    refused(file, r"is rotated, mirrored or without position .* Warp it: gdalwarp clc\.tif north_up\.tif")
+
+
+def test_polygons_with_coordinates_that_are_no_numbers(tmp_path: Path) -> None:
+    middle = f"{LEFT + 1000} {BOTTOM + 1000}"
+    with np.errstate(invalid="ignore"):
+        broken = shapely.from_wkt(f"POLYGON (({middle}, nan {BOTTOM}, {RIGHT} {TOP}, {middle}))")
+    frame = gpd.GeoDataFrame({"CODE_18": ["311", "512"]}, geometry=[broken, GRID.extent.geom], crs="EPSG:32631")
+    frame.to_file(tmp_path / "clc.gpkg")
+    refused(tmp_path / "clc.gpkg", "1 polygons near the tile have coordinates that are no numbers")
+
+
+@pytest.mark.parametrize("name", ["clc.gpkg", "clc.shp", "clc.tif"])
+def test_land_cover_that_names_another_file_is_not_followed(tmp_path: Path, name: str) -> None:
+    polygons = write_polygons(tmp_path / "secret.gpkg")
+    raster = write_raster(tmp_path / "secret.tif", np.full((60, 60), 23, "u1"))
+    virtual = f'<OGRVRTDataSource><OGRVRTLayer name="secret"><SrcDataSource>{polygons}</SrcDataSource></OGRVRTLayer>'
+    (tmp_path / name).write_text(f"{virtual}</OGRVRTDataSource>")
+    if name.endswith(".tif"):
+        copy(raster, tmp_path / name, driver="VRT")
+    refused(tmp_path / name, "cannot be read .* Expected CORINE Land Cover as GeoTIFF, GeoPackage or shapefile")
 
 
 @pytest.mark.parametrize("name", ["clc.tif", "clc.gpkg", "clc.zip"])

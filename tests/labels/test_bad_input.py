@@ -1,5 +1,7 @@
 """Declarations with faults, through the whole step: repaired by name or refused by name, never taken as they are."""
 
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,11 +9,15 @@ from typing import Any
 import geopandas as gpd
 import py7zr
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
+from pyproj import CRS
 
 from cropstack.errors import ConfigError, CropstackError, DeclarationError, UnknownCropCode
+from cropstack.labels.containers import find_layers, open_declarations
+from cropstack.labels.unknown_file import look_at
 
 Square = Callable[..., shapely.Polygon]
 
@@ -219,6 +225,44 @@ def test_m_and_zm_coordinates_are_dropped_and_named(country: Any, tmp_path: Path
     assert [(row.unit, row.reason) for row in ledger] == [(one, "z_dropped") for one in ("m", "z", "zm")]
     assert not (shapely.has_z(parcels.geometry) | shapely.has_m(parcels.geometry)).any()
     assert parcels["metrics:area"].tolist() == [10_000.0] * 3
+
+
+def curved() -> bytes:
+    """WKB of a circle through (600000, 4990000) and (600100, 4990000) as one arc: CURVEPOLYGON of CIRCULARSTRING."""
+    arc = [600_000.0, 4_990_000.0, 600_100.0, 4_990_000.0, 600_000.0, 4_990_000.0]
+    return struct.pack("<BII", 1, 10, 1) + struct.pack("<BII6d", 1, 8, 3, *arc)
+
+
+@pytest.mark.parametrize("name", ["dun2020.gpkg", "dun2020.parquet"])
+def test_curved_geometries_are_refused_by_name(country: Any, tmp_path: Path, name: str) -> None:
+    table = pa.table({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0], "geometry": pa.array([curved()])})
+    if name.endswith(".gpkg"):
+        kind = {"geometry_name": "geometry", "geometry_type": "Unknown", "crs": "EPSG:32631"}
+        pyogrio.write_arrow(table, tmp_path / name, layer="dun", driver="GPKG", **kind)
+    else:
+        geo = {
+            "primary_column": "geometry",
+            "columns": {"geometry": {"encoding": "WKB", "crs": CRS(32631).to_json_dict()}},
+        }
+        pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / name)
+    message = f"{name}: layer dun.* has curved geometries; expected polygons with straight edges. .*CONVERT_TO_LINEAR"
+    with pytest.raises(DeclarationError, match=message):
+        country.harmonise(tmp_path / name)
+    with open_declarations([tmp_path / name]) as datasets, pytest.raises(DeclarationError, match=message):
+        look_at(find_layers(datasets, None, origin=name))
+
+
+@pytest.mark.parametrize(
+    ("primary", "found"), [("ID", "string"), ("HA", "double"), ("area", "no column"), ("box", "struct<x: double>")]
+)
+def test_geoparquet_that_names_another_column_as_its_geometry(
+    country: Any, tmp_path: Path, primary: str, found: str
+) -> None:
+    table = pa.table({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0], "box": [{"x": 1.0}]})
+    geo = {"primary_column": primary, "columns": {primary: {"encoding": "WKB"}}}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "dun2020.parquet")
+    with pytest.raises(DeclarationError, match=f"its geometry is {primary}, which is {found}; expected a binary col"):
+        country.harmonise(tmp_path / "dun2020.parquet")
 
 
 def test_geometries_that_are_no_polygons(country: Any, square: Square) -> None:

@@ -1,6 +1,7 @@
 """Archives of declarations: what is read, what is refused."""
 
 import io
+import json
 import shutil
 import stat
 import tarfile
@@ -17,6 +18,7 @@ import shapely
 
 from cropstack.errors import DeclarationError
 from cropstack.labels.containers import MIN_BOMB_BYTES, find_layers, open_declarations
+from cropstack.labels.file_kinds import VECTORS
 
 Zipped = Callable[[Path, dict[str, bytes]], Path]
 Square = Callable[..., shapely.Polygon]
@@ -147,8 +149,61 @@ def test_two_layers_need_a_name(country: Any, square: Square) -> None:
 
 def test_file_that_is_no_geopackage(tmp_path: Path) -> None:
     (tmp_path / "a.gpkg").write_bytes(b"no database" * 100)
-    with pytest.raises(DeclarationError, match=r"GDAL cannot open a\.gpkg"):
+    with pytest.raises(DeclarationError, match=r"x: a\.gpkg starts with b'no database.*\.gpkg stands for a GeoPackage"):
         find_layers([tmp_path / "a.gpkg"], None, origin="x")
+
+
+@pytest.mark.parametrize("suffix", VECTORS)
+@pytest.mark.parametrize(
+    "before", ["", '<FeatureCollection xmlns="http://www.opengis.net/gml"/>', '{"type":"Feature"}']
+)
+def test_file_that_names_another_is_not_followed(
+    country: Any, square: Square, tmp_path: Path, zipped: Zipped, suffix: str, before: str
+) -> None:
+    """A virtual dataset of GDAL under the name of a declaration would read any file or address."""
+    secret = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}])
+    layer = f'<OGRVRTLayer name="dun"><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer>'
+    virtual = f"{before}<OGRVRTDataSource>{layer}</OGRVRTDataSource>".encode()
+    with (
+        pytest.raises(DeclarationError, match=rf"its suffix {suffix} stands for a|no vector file"),
+        open_declarations([zipped(tmp_path / "a.zip", {f"p{suffix}": virtual})]) as datasets,
+    ):
+        find_layers(datasets, None, origin="x")
+
+
+def test_geojson_that_is_a_command_of_gdal_is_not_run(country: Any, square: Square, tmp_path: Path) -> None:
+    secret = country.declare([{"CULTIU": "ORDI", "geometry": square(0, 0)}])
+    command = {"type": "gdal_streamed_alg", "command_line": f"gdal vector pipeline ! read {secret}"}
+    for number, text in enumerate([command, command | {"features": [{"type": "Feature"}]}]):
+        (tmp_path / f"{number}.geojson").write_text(json.dumps(text))
+        with pytest.raises(DeclarationError, match=r"its suffix \.geojson stands for a GeoJSON with"):
+            find_layers([tmp_path / f"{number}.geojson"], None, origin="x")
+
+
+@pytest.mark.parametrize(
+    ("driver", "suffix"),
+    [
+        ("GPKG", ".gpkg"),
+        ("ESRI Shapefile", ".shp"),
+        ("FlatGeobuf", ".fgb"),
+        ("GeoJSON", ".geojson"),
+        ("GML", ".gml"),
+        ("GML", ".xml"),
+    ],
+)
+def test_what_gdal_writes_is_what_its_suffix_says(tmp_path: Path, square: Square, driver: str, suffix: str) -> None:
+    path = tmp_path / f"dun{suffix}"
+    gpd.GeoDataFrame({"CULTIU": ["ORDI"]}, geometry=[square(0, 0)], crs="EPSG:32631").to_file(path, driver=driver)
+    assert [layer.path for layer in find_layers([path], None, origin="x")] == [path]
+
+
+def test_killed_run_leaves_nothing_once_it_is_repeated(tmp_path: Path, zipped: Zipped, geopackage: bytes) -> None:
+    archive, scratch = zipped(tmp_path / "a.zip", {"a.gpkg": geopackage}), tmp_path / "build/.tmp-unpacked"
+    (scratch / "0").mkdir(parents=True)
+    (scratch / "0/left_over.gpkg").write_bytes(geopackage)
+    with open_declarations([archive], scratch=scratch) as datasets:
+        assert datasets == [scratch / "0/a.gpkg"]
+    assert list((tmp_path / "build").iterdir()) == []
 
 
 # --- tar, rar, archives in archives, bombs ------------------------------------------------------------------
@@ -196,6 +251,17 @@ def test_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         archive.writestr("a.gpkg", bytes(MIN_BOMB_BYTES + 1))
     with pytest.raises(DeclarationError, match=r"a\.zip: unpacks to over 100 MB from 0\.\d+ MB .* do not trust"):
         names([tmp_path / "a.zip"])
+
+
+def test_archives_in_an_archive_share_its_limits(
+    tmp_path: Path, zipped: Zipped, monkeypatch: pytest.MonkeyPatch, geopackage: bytes
+) -> None:
+    monkeypatch.setattr("cropstack.labels.containers.MIN_BOMB_BYTES", 4 * len(geopackage))
+    monkeypatch.setattr("cropstack.labels.containers.MAX_RATIO", 0)
+    inner = zipped(tmp_path / "inner.zip", {"a.gpkg": geopackage}).read_bytes()  # a zip of about its size: 2 for each
+    assert names([zipped(tmp_path / "one.zip", {"1.zip": inner})]) == ["a.gpkg"]
+    with pytest.raises(DeclarationError, match=r"two\.zip: 2\.zip: unpacks to over .* do not trust"):
+        names([zipped(tmp_path / "two.zip", {"1.zip": inner, "2.zip": inner})])
 
 
 def test_archive_of_too_many_files_is_refused(

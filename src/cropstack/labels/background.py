@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import rasterio
+import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from rasterio.enums import Resampling
@@ -25,10 +26,12 @@ from rasterio.windows import Window, from_bounds, intersect
 from cropstack.errors import BackgroundError, ConfigError
 from cropstack.grid import patch_geobox, patches_per_side
 from cropstack.labels.burn import burn, outlines
+from cropstack.labels.file_kinds import GML, VECTORS, foreign_content
 from cropstack.legend import read_table
 
 CLC_COLUMNS = ["code", "grid_code", "name", "class_code"]
 RASTERS = (".tif", ".tiff")
+POLYGONS = tuple(suffix for suffix in VECTORS if suffix not in GML)  # GDAL writes beside GML what it found out
 BEYOND = 0  # where the file has nothing; no code of CORINE
 
 # SOURCE: conditions of use of the Copernicus Land Monitoring Service.
@@ -72,7 +75,7 @@ class ClcLegend:
         if strange:
             raise BackgroundError(
                 f'{file}: holds "{strange[0]}", which is no code of CORINE Land Cover in {self.origin}. '
-                "Check that it is CORINE; if the value means no data, say so in the file (gdal_edit.py -a_nodata)."
+                "Check that it is CORINE; a raster in which it means no data has to say so (gdal_edit.py -a_nodata)."
             )
         return np.array([self.codes[text] for text in texts], np.uint16)[index]
 
@@ -101,13 +104,13 @@ def land_cover(file: Path, legend: ClcLegend, *, year: int, grid: GeoBox) -> np.
 
     Raises
     ------
-    BackgroundError : a file that is neither, without CRS or that column, with a value that is no code of CORINE, or
-        that lies nowhere on the grid.
+    BackgroundError : a file that is neither or not what its suffix says, without CRS or that column, rotated, with
+        a value that is no code of CORINE or coordinates that are no numbers, or that lies nowhere on the grid.
     """
     try:
         read = _from_raster if file.suffix.lower() in RASTERS else _from_polygons
         found = read(file, legend, year, grid)
-    except (DataSourceError, RasterioError) as error:
+    except (DataSourceError, DataLayerError, RasterioError, OSError) as error:
         raise BackgroundError(
             f"{file}: cannot be read ({error}). Expected CORINE Land Cover as GeoTIFF, GeoPackage or shapefile."
         ) from error
@@ -122,7 +125,8 @@ def land_cover(file: Path, legend: ClcLegend, *, year: int, grid: GeoBox) -> np.
 
 def _from_raster(file: Path, legend: ClcLegend, year: int, grid: GeoBox) -> np.ndarray:
     codes = np.full(grid.shape, BEYOND, np.uint16)
-    with rasterio.open(file) as source:
+    with rasterio.open(file, driver="GTiff") as source:
+        _check_north_up(source.transform, file)
         near = (
             from_bounds(*_bounds_in(source.crs, grid, file), source.transform).round_offsets().round_lengths(op="ceil")
         )
@@ -137,6 +141,14 @@ def _from_raster(file: Path, legend: ClcLegend, year: int, grid: GeoBox) -> np.n
         known[there] = legend.read(values.data[there], file)
         _warp(known, source.window_transform(window), source.crs, codes, grid)
     return codes
+
+
+def _check_north_up(transform: Affine, file: Path) -> None:
+    if transform.b != 0 or transform.d != 0 or transform.a <= 0 or transform.e >= 0:
+        raise BackgroundError(
+            f"{file}: is rotated, mirrored or without position (transform {tuple(transform)[:6]}); expected rows from "
+            f"north to south and columns from west to east. Warp it: gdalwarp {file.name} north_up.tif"
+        )
 
 
 def _warp(source: np.ndarray, transform: Affine, crs: Any, codes: np.ndarray, grid: GeoBox) -> None:
@@ -165,14 +177,42 @@ def _warp(source: np.ndarray, transform: Affine, crs: Any, codes: np.ndarray, gr
 
 
 def _from_polygons(file: Path, legend: ClcLegend, year: int, grid: GeoBox) -> np.ndarray:
+    _check_kind(file)
     layer, column, crs = _find_column(file, f"code_{year % 100:02d}")
     near = _bounds_in(crs, grid, file)
-    frame = pyogrio.read_dataframe(file, layer=layer, columns=[column], bbox=near)
+    with np.errstate(invalid="ignore"):  # coordinates that are no numbers; `_check_finite` names them
+        frame = pyogrio.read_dataframe(file, layer=layer, columns=[column], bbox=near)
     frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
     if frame.empty:
         return np.full(grid.shape, BEYOND, np.uint16)
+    if nulls := int(frame[column].isna().sum()):
+        raise BackgroundError(
+            f"{file}: {nulls} polygons near the tile have no value in {column}; expected a code of CORINE Land Cover. "
+            "Fill them in, or fetch the file again."
+        )
     codes = np.concatenate([[BEYOND], legend.read(frame[column].astype(str).to_numpy(), file)]).astype(np.uint16)
-    return codes[burn(outlines(frame.geometry.to_crs(str(grid.crs)).to_numpy()), grid)]
+    shapes = frame.geometry.to_crs(str(grid.crs)).to_numpy()
+    _check_finite(shapes, file)
+    return codes[burn(outlines(shapes), grid)]
+
+
+def _check_kind(file: Path) -> None:
+    known = file.suffix.lower() in POLYGONS
+    found = foreign_content(file) if known else f"its suffix is none of {', '.join(RASTERS + POLYGONS)}"
+    if found:
+        raise BackgroundError(
+            f"{file}: cannot be read ({found}). Expected CORINE Land Cover as GeoTIFF, GeoPackage or shapefile."
+        )
+
+
+def _check_finite(shapes: np.ndarray, file: Path) -> None:
+    coordinates, index = shapely.get_coordinates(shapes, return_index=True)
+    bad = np.unique(index[~np.isfinite(coordinates).all(axis=1)])
+    if len(bad):
+        raise BackgroundError(
+            f"{file}: {len(bad)} polygons near the tile have coordinates that are no numbers in the tile's CRS. Repair "
+            "or delete them, or fetch the file again."
+        )
 
 
 def _find_column(file: Path, column: str) -> tuple[str, str, str | None]:

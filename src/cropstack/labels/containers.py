@@ -22,27 +22,36 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+import numpy as np
 import py7zr
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import rarfile
+import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from cropstack.errors import DeclarationError, nearest
+from cropstack.labels.file_kinds import GML, VECTORS, foreign_content, is_gml
 
 ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-DATASETS = (".gpkg", ".shp", ".gml", ".xml", ".geojson", ".fgb", ".parquet", ".geoparquet")
 PARQUET = (".parquet", ".geoparquet")
+DATASETS = (*VECTORS, *PARQUET)
 MAX_MEMBERS = 20_000  # ASSUME: a country in one file for each commune has fewer
 MAX_RATIO = 250  # ASSUME: GML, the wordiest, shrinks to a fiftieth
 MIN_BOMB_BYTES = 100_000_000  # below it any ratio is harmless
-_GML = (".gml", ".xml")
 _PART = re.compile(r"(?P<stem>.+\.7z)\.(?P<number>\d{3})", re.IGNORECASE)
 _BROKEN = (
     *(zipfile.BadZipFile, py7zr.exceptions.ArchiveError, rarfile.Error, tarfile.TarError, lzma.LZMAError),
     *(NotImplementedError, RuntimeError, EOFError, OSError, ValueError),
 )
+_UNREADABLE = (
+    *(DataSourceError, DataLayerError, UnicodeDecodeError, LookupError, RuntimeError, OSError, pa.ArrowException),
+)
+_GML_SETTINGS = {
+    "GML_ATTRIBUTES_TO_OGR_FIELDS": "YES",  # such as titles of INSPIRE land uses
+    "GML_DOWNLOAD_SCHEMA": "NO",
+}
 _RAR_TOOLS = "unrar, unar, 7z or bsdtar"
 
 
@@ -64,18 +73,28 @@ class Member:
     is_plain: bool
 
 
+@dataclass
+class Budget:
+    """What an archive of `archive_bytes` has unpacked to, with the archives in it."""
+
+    archive_bytes: int
+    files: int = 0
+    size: int = 0
+
+
 # --- files and archives -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def open_declarations(files: list[Path]) -> Iterator[list[Path]]:
-    """Yield the vector files (`DATASETS`) of declarations, archives unpacked into a temporary folder.
+def open_declarations(files: list[Path], *, scratch: Path | None = None) -> Iterator[list[Path]]:
+    """Yield the vector files (`DATASETS`) of declarations, archives unpacked into a folder that is removed afterwards.
 
     An archive without a vector file may hold archives with some: one level is unpacked.
 
     Parameters
     ----------
     files : archives (`ARCHIVES`, the parts .7z.001, .7z.002 ... of one) or vector files; `.xml` where it is GML.
+    scratch : the folder to unpack into; what a run that was killed left in it is removed first. None takes TMPDIR.
 
     Raises
     ------
@@ -83,23 +102,38 @@ def open_declarations(files: list[Path]) -> Iterator[list[Path]]:
         outside its folder, it unpacks to too much, nothing in it is a vector file, no program reads its kind.
     """
     found: list[Path] = []
-    with tempfile.TemporaryDirectory(prefix="cropstack-") as scratch:
+    with _made(scratch) as place:
         for number, group in enumerate(_by_archive(files)):
             for file in group:
                 _check_exists(file)
-            folder = Path(scratch) / str(number)
+            folder = place / str(number)
             folder.mkdir()
             if group[0].suffix.lower() in DATASETS:
                 found.append(_in_place(group[0], folder))
                 continue
-            _unpack(group, folder, origin=str(group[0]))
-            found += _datasets_in(folder, group[0])
+            budget = Budget(sum(part.stat().st_size for part in group))
+            _unpack(group, folder, budget, origin=str(group[0]))
+            found += _datasets_in(folder, group[0], budget)
         yield found
+
+
+@contextmanager
+def _made(scratch: Path | None) -> Iterator[Path]:
+    if scratch is None:
+        with tempfile.TemporaryDirectory(prefix="cropstack-") as folder:
+            yield Path(folder)
+        return
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch)
 
 
 def _in_place(file: Path, folder: Path) -> Path:
     """A vector file where it is; GML through a link elsewhere, since GDAL writes what it found out beside it."""
-    if file.suffix.lower() not in _GML:
+    if file.suffix.lower() not in GML:
         return file
     link = folder / file.name
     link.symlink_to(file.resolve())
@@ -134,7 +168,7 @@ def _archive_suffix(name: str) -> str | None:
     return next((suffix for suffix in ARCHIVES if name.lower().endswith(suffix)), None)
 
 
-def _unpack(group: list[Path], folder: Path, *, origin: str) -> None:
+def _unpack(group: list[Path], folder: Path, budget: Budget, *, origin: str) -> None:
     """Unpack an archive, in one file or in parts; `origin` names it in messages."""
     part = _PART.fullmatch(group[0].name)
     suffix = _archive_suffix(part["stem"] if part else group[0].name)
@@ -142,13 +176,13 @@ def _unpack(group: list[Path], folder: Path, *, origin: str) -> None:
         raise DeclarationError(f"{origin}: expected one of {', '.join(ARCHIVES + DATASETS)}")
     try:
         if suffix == ".zip":
-            _unpack_zip(group[0], folder, origin)
+            _unpack_zip(group[0], folder, budget, origin)
         elif suffix == ".7z":
-            _unpack_7z(group, folder, origin)
+            _unpack_7z(group, folder, budget, origin)
         elif suffix == ".rar":
-            _unpack_rar(group[0], folder, origin)
+            _unpack_rar(group[0], folder, budget, origin)
         else:
-            _unpack_tar(group[0], folder, origin)
+            _unpack_tar(group[0], folder, budget, origin)
     except rarfile.RarCannotExec as error:
         raise DeclarationError(
             f"{origin}: rar archives need one of the programs {_RAR_TOOLS}, and none is installed. Install one "
@@ -162,29 +196,29 @@ def _unpack(group: list[Path], folder: Path, *, origin: str) -> None:
         ) from error
 
 
-def _unpack_zip(file: Path, folder: Path, origin: str) -> None:
+def _unpack_zip(file: Path, folder: Path, budget: Budget, origin: str) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         listed = (Member(m.filename, m.file_size, not stat.S_ISLNK(m.external_attr >> 16)) for m in members)
-        _check_members(listed, file.stat().st_size, folder, origin)
+        _check_members(listed, budget, folder, origin)
         archive.extractall(folder)
 
 
-def _unpack_7z(group: list[Path], folder: Path, origin: str) -> None:
+def _unpack_7z(group: list[Path], folder: Path, budget: Budget, origin: str) -> None:
     with _joined(group) as stream, py7zr.SevenZipFile(stream) as archive:
         members = archive.files
         listed = (Member(m.filename, m.uncompressed or 0, not (m.is_symlink or m.is_junction)) for m in members)
-        _check_members(listed, sum(part.stat().st_size for part in group), folder, origin)
+        _check_members(listed, budget, folder, origin)
         archive.extractall(folder)
 
 
-def _unpack_rar(file: Path, folder: Path, origin: str) -> None:
+def _unpack_rar(file: Path, folder: Path, budget: Budget, origin: str) -> None:
     with rarfile.RarFile(file) as archive:
         members = archive.infolist()
         if archive.needs_password():
             raise RuntimeError("it is encrypted")
         listed = (Member(m.filename, m.file_size or 0, m.is_file() or m.is_dir()) for m in members)
-        _check_members(listed, file.stat().st_size, folder, origin)
+        _check_members(listed, budget, folder, origin)
         if bsdtar := shutil.which("bsdtar"):  # rarfile 4.5 calls it with arguments that it does not take
             _run([bsdtar, "-x", "-f", str(file.resolve()), "-C", str(folder)])
             return
@@ -203,10 +237,10 @@ def _run(command: list[str]) -> None:
         raise OSError(done.stderr.strip())
 
 
-def _unpack_tar(file: Path, folder: Path, origin: str) -> None:
+def _unpack_tar(file: Path, folder: Path, budget: Budget, origin: str) -> None:
     with tarfile.open(file) as archive:
         listed = (Member(m.name, m.size, m.isfile() or m.isdir()) for m in archive)
-        _check_members(listed, file.stat().st_size, folder, origin)
+        _check_members(listed, budget, folder, origin)
         archive.extractall(folder, filter="data")
 
 
@@ -225,25 +259,25 @@ def _joined(group: list[Path]) -> Iterator[IO[bytes]]:
         yield whole
 
 
-def _check_members(members: Iterable[Member], archive_bytes: int, folder: Path, origin: str) -> None:
+def _check_members(members: Iterable[Member], budget: Budget, folder: Path, origin: str) -> None:
     """Refuse what no publisher does. The members are counted as they are listed: a tar lists them as it unpacks."""
-    size = 0
-    limit = max(MAX_RATIO * archive_bytes, MIN_BOMB_BYTES)
-    for number, member in enumerate(members, start=1):
+    before, limit = budget.size, max(MAX_RATIO * budget.archive_bytes, MIN_BOMB_BYTES)
+    for member in members:
         _check_member(origin, member)
-        size += member.size
-        if number > MAX_MEMBERS or size > limit:
-            what = f"more than {MAX_MEMBERS} files" if number > MAX_MEMBERS else f"over {size / 1e6:.0f} MB"
+        budget.files, budget.size = budget.files + 1, budget.size + member.size
+        if budget.files > MAX_MEMBERS or budget.size > limit:
+            many = budget.files > MAX_MEMBERS
+            what = f"more than {MAX_MEMBERS} files" if many else f"over {budget.size / 1e6:.0f} MB"
             raise DeclarationError(
-                f"{origin}: unpacks to {what} from {archive_bytes / 1e6:.3f} MB (limits: {MAX_MEMBERS} files, "
+                f"{origin}: unpacks to {what} from {budget.archive_bytes / 1e6:.3f} MB (limits: {MAX_MEMBERS} files, "
                 f"{MAX_RATIO} times its size). No declaration does; do not trust this file. If you do, unpack it and "
                 "list its vector file in source.yaml."
             )
-    free = shutil.disk_usage(folder).free
+    size, free = budget.size - before, shutil.disk_usage(folder).free
     if size > free:
         raise DeclarationError(
             f"{origin}: unpacks to {size / 1e6:.0f} MB, but {folder.parent} has {free / 1e6:.0f} MB free. "
-            "Make room or set TMPDIR to another disk."
+            "Make room, or unpack it elsewhere and list its vector file in source.yaml."
         )
 
 
@@ -257,13 +291,13 @@ def _check_member(origin: str, member: Member) -> None:
         )
 
 
-def _datasets_in(folder: Path, archive: Path) -> list[Path]:
+def _datasets_in(folder: Path, archive: Path, budget: Budget) -> list[Path]:
     """Vector files of an unpacked archive, those of archives in it where it has none itself."""
     found = _vector_files(folder)
     if not found:
         for inner in [path for path in _files(folder) if _archive_suffix(path.name)]:
             inside = Path(tempfile.mkdtemp(dir=folder))
-            _unpack([inner], inside, origin=f"{archive}: {inner.relative_to(folder)}")
+            _unpack([inner], inside, budget, origin=f"{archive}: {inner.relative_to(folder)}")
             inner.unlink()
             found += _vector_files(inside)
     if not found:
@@ -281,12 +315,7 @@ def _files(folder: Path) -> list[Path]:
 def _vector_files(folder: Path) -> list[Path]:
     """Metadata come as XML too: of those only GML counts."""
     found = [path for path in _files(folder) if path.suffix.lower() in DATASETS]
-    return [path for path in found if path.suffix.lower() != ".xml" or _is_gml(path)]
-
-
-def _is_gml(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return b"FeatureCollection" in file.read(4096)
+    return [path for path in found if path.suffix.lower() != ".xml" or is_gml(path)]
 
 
 # --- layers -----------------------------------------------------------------------------------------------
@@ -328,6 +357,8 @@ def _spatial_layers(path: Path, origin: str) -> list[str]:
     if path.suffix.lower() in PARQUET:
         read_geo_metadata(path, origin)
         return [path.stem]
+    if found := foreign_content(path):
+        raise DeclarationError(f"{origin}: {path.name} {found}. Fetch the file again, or name it after what it is.")
     try:
         with gdal_for(path):
             return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
@@ -342,10 +373,11 @@ def read_geo_metadata(path: Path, origin: str) -> dict[str, object]:
 
     Raises
     ------
-    DeclarationError : no Parquet, no GeoParquet, or geometries in another encoding than WKB.
+    DeclarationError : no Parquet, no GeoParquet, without the column that it names, or geometries that are not in WKB.
     """
     try:
-        metadata = (pq.read_schema(path).metadata or {}).get(b"geo")
+        schema = pq.read_schema(path)
+        metadata = (schema.metadata or {}).get(b"geo")
         geo = json.loads(metadata) if metadata else None
         column = None if geo is None else geo["columns"][geo["primary_column"]] | {"name": geo["primary_column"]}
     except (pa.ArrowInvalid, OSError, ValueError, KeyError, TypeError) as error:
@@ -355,17 +387,51 @@ def read_geo_metadata(path: Path, origin: str) -> dict[str, object]:
     if column is None or column.get("encoding") != "WKB":
         found = "no GeoParquet metadata" if column is None else f"geometries encoded as {column.get('encoding')}"
         raise DeclarationError(f"{origin}: {path.name} has {found}; expected GeoParquet with WKB. Convert it.")
+    kinds = [str(field.type) for field in schema if field.name == column["name"]]
+    if kinds not in (["binary"], ["large_binary"], ["binary_view"]):
+        found = kinds[0] if kinds else "no column"
+        raise DeclarationError(
+            f"{origin}: {path.name} says that its geometry is {column['name']}, which is {found}; "
+            "expected a binary column with WKB. Convert it."
+        )
     return column
+
+
+def geometries(wkb: pa.ChunkedArray, layer: Layer) -> np.ndarray:
+    """Shapely geometries of a column of WKB, None where null or not understood.
+
+    Raises
+    ------
+    DeclarationError : some are curved.
+    """
+    try:
+        return np.asarray(shapely.from_wkb(np.asarray(wkb.to_numpy(zero_copy_only=False)), on_invalid="fix"), object)
+    except NotImplementedError as error:
+        raise DeclarationError(
+            f"{layer.origin}: layer {layer.name} has curved geometries; expected polygons with straight edges. Convert "
+            "them (ogr2ogr -nlt CONVERT_TO_LINEAR straight.gpkg FILE) and list that file in source.yaml."
+        ) from error
+
+
+@contextmanager
+def named_errors(layer: Layer, *, advice: str) -> Iterator[None]:
+    """Errors of reading a layer as a DeclarationError that names it, and `advice`."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise DeclarationError(
+            f"{layer.origin}: layer {layer.name} cannot be read ({without_folder(error, layer.path)}). {advice}"
+        ) from error
 
 
 @contextmanager
 def gdal_for(path: Path) -> Iterator[None]:
-    """Settings for one file: attributes of GML elements, such as titles of INSPIRE land uses, become columns."""
-    if path.suffix.lower() not in _GML:
+    """Settings for one file: attributes of GML elements become columns, and nothing is fetched for it."""
+    if path.suffix.lower() not in GML:
         yield
         return
-    before = pyogrio.get_gdal_config_option("GML_ATTRIBUTES_TO_OGR_FIELDS")
-    pyogrio.set_gdal_config_options({"GML_ATTRIBUTES_TO_OGR_FIELDS": "YES"})
+    before = {key: pyogrio.get_gdal_config_option(key) for key in _GML_SETTINGS}
+    pyogrio.set_gdal_config_options(_GML_SETTINGS)
     try:
         with (
             warnings.catch_warnings()
@@ -373,9 +439,9 @@ def gdal_for(path: Path) -> Iterator[None]:
             warnings.filterwarnings("ignore", message="Field with same name")
             yield
     finally:
-        pyogrio.set_gdal_config_options({"GML_ATTRIBUTES_TO_OGR_FIELDS": before})
+        pyogrio.set_gdal_config_options(before)
 
 
 def without_folder(error: Exception, path: Path) -> str:
-    """Message of an error about a vector file without the folder, which of an archive is gone by then."""
-    return str(error).replace(f"{path.parent}/", "")
+    """Message of an error about a vector file, in one line, without the folder, which of an archive is gone by then."""
+    return " ".join(str(error).replace(f"{path.parent}/", "").split())

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
@@ -24,24 +22,17 @@ from cropstack.labels.containers import (
     Layer,
     find_layers,
     gdal_for,
+    geometries,
+    named_errors,
     open_declarations,
     read_geo_metadata,
-    without_folder,
 )
 from cropstack.labels.position import Position
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
 ROWS_AT_ONCE = 65_536
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
-_UNREADABLE = (
-    DataSourceError,
-    DataLayerError,
-    UnicodeDecodeError,
-    LookupError,
-    RuntimeError,
-    OSError,
-    pa.ArrowException,
-)
+_ADVICE = "Check encoding in source.yaml, or fetch it again."
 
 
 @dataclass(frozen=True)
@@ -106,6 +97,7 @@ def read_declared(
     bounds: list[float],
     crs: CRS,
     rows_at_once: int = ROWS_AT_ONCE,
+    scratch: Path | None = None,
 ) -> Iterator[Declared]:
     """Read a declaration in batches.
 
@@ -114,6 +106,7 @@ def read_declared(
     files : as published.
     edition : of source.yaml, validated; `crs` is its `metric_crs`.
     bounds : of the country: west, south, east, north in degrees.
+    scratch : where archives are unpacked, as `open_declarations` takes it.
 
     Raises
     ------
@@ -125,7 +118,7 @@ def read_declared(
     origin = str(files[0])
     position = Position(CRS.from_user_input(edition["crs"]), bounds)
     count = left_out = 0
-    with open_declarations(files) as datasets:
+    with open_declarations(files, scratch=scratch) as datasets:
         layers = find_layers(datasets, name, origin=origin)
         for source in [_check_layer(layer, edition) for layer in layers]:
             for batch in _read_batches(source, edition, crs, rows_at_once, position):
@@ -167,7 +160,7 @@ def _describe(layer: Layer, encoding: str | None) -> tuple[list[str], str | dict
         geo: dict[str, Any] = dict(read_geo_metadata(layer.path, layer.origin))
         fields = [name for name in pq.read_schema(layer.path).names if name != geo["name"]]
         return fields, geo.get("crs", "OGC:CRS84")  # SOURCE: GeoParquet 1.1.0, crs
-    with _named_errors(layer), gdal_for(layer.path):
+    with named_errors(layer, advice=_ADVICE), gdal_for(layer.path):
         info = pyogrio.read_info(layer.path, layer=layer.name, encoding=encoding)
     return [str(name) for name in info["fields"]], info["crs"]
 
@@ -189,17 +182,6 @@ def _check_crs(layer: Layer, found: str | dict[str, Any] | None, expected: str) 
     return wanted
 
 
-@contextmanager
-def _named_errors(layer: Layer) -> Iterator[None]:
-    try:
-        yield
-    except _UNREADABLE as error:
-        raise DeclarationError(
-            f"{layer.origin}: layer {layer.name} cannot be read ({without_folder(error, layer.path)}). Check "
-            "encoding in source.yaml, or fetch it again."
-        ) from error
-
-
 # --- rows -------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +192,7 @@ def _read_batches(
     pattern = edition["code_pattern"] and re.compile(edition["code_pattern"])
     for table, geometry_column in _read_tables(source, rows_at_once):
         table, filtered = _filter(table, source)
-        geometry = shapely.from_wkb(np.asarray(table[geometry_column].to_numpy(zero_copy_only=False)), on_invalid="fix")
+        geometry = geometries(table[geometry_column], source.layer)
         outside = position.add(geometry)
         if transformer is not None:
             geometry = _to_crs(geometry, transformer)
@@ -229,7 +211,7 @@ def _read_tables(source: Source, rows_at_once: int) -> Iterator[tuple[pa.Table, 
     """Tables of at most `rows_at_once` rows, and the name of their column with WKB."""
     layer = source.layer
     columns = sorted({*source.columns.values(), *source.filters})
-    with _named_errors(layer):
+    with named_errors(layer, advice=_ADVICE):
         if layer.path.suffix.lower() in PARQUET:
             name = str(read_geo_metadata(layer.path, layer.origin)["name"])
             with pq.ParquetFile(layer.path) as file:

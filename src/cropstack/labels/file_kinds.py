@@ -4,6 +4,7 @@ GDAL opens files by content: a text named ``parcels.gpkg`` that names other file
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from lxml import etree
@@ -55,10 +56,8 @@ def _is_of(suffix: str, head: bytes) -> bool:
 def _root(head: bytes) -> str | None:
     """Name of the root element without its namespace; None where it is no XML."""
     parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
-    try:
+    with suppress(etree.XMLSyntaxError):  # what came before the fault counts; GDAL names the fault
         parser.feed(head)
-    except etree.XMLSyntaxError:
-        pass  # what came before the fault counts; GDAL names the fault
     for _, element in parser.read_events():
         return etree.QName(element).localname
     return None

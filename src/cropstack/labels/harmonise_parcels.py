@@ -91,7 +91,13 @@ def harmonise_parcels(
     table = read_crops(crops, read_classes(classes), year=year)
     crs = metric_crs(edition, origin=f"{source}: {year}")
     batches = read_declared(
-        declarations, edition, year=year, bounds=meaning["bounds"], crs=crs, rows_at_once=ROWS_AT_ONCE
+        declarations,
+        edition,
+        year=year,
+        bounds=meaning["bounds"],
+        crs=crs,
+        rows_at_once=ROWS_AT_ONCE,
+        scratch=parcels.with_name(f".tmp-unpacked-{parcels.stem}"),
     )
     with replace_on_success(parcels) as temporary, Spill(parcels.parent) as spill:
         declared = gather(batches, spill, year=year)

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from cropstack.errors import DeclarationError
-from cropstack.labels.containers import PARQUET, Layer, gdal_for, read_geo_metadata, without_folder
+from cropstack.labels.containers import PARQUET, Layer, gdal_for, geometries, named_errors, read_geo_metadata
 from cropstack.labels.crops import decoded
 
 SAMPLE = 50_000  # parcels whose geometry and columns are looked at; crops are read of all
+_ADVICE = "Fetch it again."
 _ENCODINGS = (None, "UTF-8", "CP1252")  # None: what the driver finds out
 _MARGIN_DEGREES = 0.5  # ASSUME: around what a file holds; the office's other years may reach farther
 
@@ -88,41 +88,37 @@ def read_columns(file: UnknownFile, columns: Sequence[str]) -> pd.DataFrame:
 
 def _read(layer: Layer, encoding: str | None, **how: Any) -> pd.DataFrame:
     if layer.path.suffix.lower() in PARQUET:
-        return pq.read_table(layer.path, columns=how["columns"]).to_pandas()
+        with named_errors(layer, advice=_ADVICE):
+            return pq.read_table(layer.path, columns=how["columns"]).to_pandas()
     return _read_arrow(layer, encoding, read_geometry=False, **how).to_pandas()
 
 
 def _read_arrow(layer: Layer, encoding: str | None, **how: Any) -> pa.Table:
-    try:
-        with gdal_for(layer.path):
-            _, table = pyogrio.read_arrow(layer.path, layer=layer.name, encoding=encoding, **how)
-    except (DataSourceError, DataLayerError, UnicodeDecodeError, LookupError, pa.ArrowInvalid) as error:
-        raise DeclarationError(
-            f"{layer.origin}: layer {layer.name} cannot be read ({without_folder(error, layer.path)}). Fetch it again."
-        ) from error
+    with named_errors(layer, advice=_ADVICE), gdal_for(layer.path):
+        _, table = pyogrio.read_arrow(layer.path, layer=layer.name, encoding=encoding, **how)
     return table
 
 
 def _read_sample(layer: Layer, encoding: str | None, most: int) -> tuple[pd.DataFrame, np.ndarray]:
     if layer.path.suffix.lower() in PARQUET:
         name = str(read_geo_metadata(layer.path, layer.origin)["name"])
-        file = pq.ParquetFile(layer.path)
-        batches = [next(file.iter_batches(most))] if file.metadata.num_rows else []
-        table = pa.Table.from_batches(batches, file.schema_arrow)
+        with named_errors(layer, advice=_ADVICE), pq.ParquetFile(layer.path) as file:
+            batches = [next(file.iter_batches(most))] if file.metadata.num_rows else []
+            table = pa.Table.from_batches(batches, file.schema_arrow)
     else:
         table = _read_arrow(layer, encoding, max_features=most)
         spatial = [one.name for one in table.schema if (one.metadata or {}).get(b"ARROW:extension:name")]
         name = spatial[0] if spatial else table.column_names[-1]
-    geometry = shapely.from_wkb(table[name].to_numpy(zero_copy_only=False), on_invalid="fix")
+    geometry = geometries(table[name], layer)
     kept = [one.name for one in table.schema if one.name != name and not pa.types.is_nested(one.type)]
-    return table.select(kept).to_pandas(), np.asarray(geometry, object)
+    return table.select(kept).to_pandas(), geometry
 
 
 def _crs_of(layer: Layer) -> CRS:
     if layer.path.suffix.lower() in PARQUET:
         found: Any = read_geo_metadata(layer.path, layer.origin).get("crs", "OGC:CRS84")
     else:
-        with gdal_for(layer.path):
+        with named_errors(layer, advice=_ADVICE), gdal_for(layer.path):
             found = pyogrio.read_info(layer.path, layer=layer.name)["crs"]
     try:
         crs = CRS.from_user_input(found) if found else None
@@ -153,11 +149,12 @@ def _encoding_of(layer: Layer) -> str | None:
 def _total_bounds(layer: Layer) -> np.ndarray:
     if layer.path.suffix.lower() in PARQUET:
         name = str(read_geo_metadata(layer.path, layer.origin)["name"])
-        wkb = pq.read_table(layer.path, columns=[name])[name].to_numpy(zero_copy_only=False)
-        box = shapely.bounds(shapely.from_wkb(wkb, on_invalid="fix")).reshape(-1, 4)
+        with named_errors(layer, advice=_ADVICE):
+            wkb = pq.read_table(layer.path, columns=[name])[name]
+        box = shapely.bounds(geometries(wkb, layer)).reshape(-1, 4)
         low, high = np.fmin.reduce(box[:, :2], initial=np.inf), np.fmax.reduce(box[:, 2:], initial=-np.inf)
         return np.concatenate([low, high])
-    with gdal_for(layer.path):
+    with named_errors(layer, advice=_ADVICE), gdal_for(layer.path):
         info = pyogrio.read_info(layer.path, layer=layer.name, force_total_bounds=True)
     return np.array(info["total_bounds"] if info["total_bounds"] is not None else [np.nan] * 4)
 
