@@ -119,7 +119,7 @@ def test_the_readme_is_short_and_its_figures_are_those_of_the_benchmarks_page(ro
     page = (root / "docs/benchmarks.md").read_text(encoding="utf-8")
     tables = [text.partition(run_all.BEGIN)[2].partition(run_all.END)[0] for text in (readme, page)]
     assert tables[0] == tables[1] != ""
-    assert len(readme.splitlines()) <= 125
+    assert len(readme.splitlines()) <= 130
 
 
 def test_every_benchmark_with_figures_stands_on_the_page(root: Path, run_all: ModuleType) -> None:
