@@ -49,6 +49,10 @@ class UnknownCropCode(DeclarationError):
     """More parcels with crop codes outside the taxonomy than the configuration tolerates."""
 
 
+class SurveyError(CropstackError):
+    """A LUCAS survey that cannot be read: file, header, or no usable point."""
+
+
 class BackgroundError(CropstackError):
     """A land cover that cannot fill what lies outside parcels: file, CRS, column, codes or extent."""
 

@@ -189,6 +189,15 @@ def found_declarations(wildcards):
     return "" if SIMULATED else " ".join(stamp(Path(file)) for file in declaration_files(wildcards))
 
 
+def survey_files(wildcards):
+    """The user's LUCAS files of a survey, one for all countries or one for each."""
+    folder = Path("archive/lucas") / wildcards.year
+    files = sorted(str(file) for file in folder.glob("*") if file.suffix.lower() == ".csv")
+    if not files:
+        sys.exit(f"SurveyError: {folder} has no .csv. Put the primary data of LUCAS {wildcards.year} there, unpacked.")
+    return files
+
+
 def scenarios_of(recipe):
     """Scenarios of a recipe that the configured areas can train and test."""
     here = {(cc, year) for cc, area in AREAS.items() for year in area["years"]}

@@ -1,4 +1,4 @@
-# Farmers' declarations become parcels in one taxonomy, on the tiles' grids.
+# Farmers' declarations become parcels in one taxonomy, on the tiles' grids; LUCAS surveys become points.
 
 
 rule harmonise_parcels:
@@ -97,3 +97,27 @@ rule assess_labels:
         mem_mb=3000,
     script:
         "../../src/cropstack/labels/assess_labels.py"
+
+
+rule read_points:
+    message:
+        "Read the LUCAS points of {wildcards.year}"
+    input:
+        surveys=survey_files,
+        columns="taxonomy/lucas_columns.csv",
+        codes="taxonomy/codes/lucas_lc1.csv",
+    output:
+        points="build/labels/points_{year}.parquet",
+        ledger="build/labels/points_{year}_ledger.csv",
+    params:
+        year=lambda wildcards: int(wildcards.year),
+        found=lambda wildcards: [stamp(Path(file)) for file in survey_files(wildcards)],
+        code=code_of("labels.read_points"),
+    conda:
+        "../../envs/cropstack.yaml"
+    log:
+        "logs/read_points/{year}.log",
+    resources:
+        mem_mb=4000,
+    script:
+        "../../src/cropstack/labels/read_points.py"
