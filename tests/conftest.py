@@ -1,11 +1,15 @@
-"""What all tests share: where the real data lies, and a small disk that fills up."""
+"""What all tests share: where the real data lies, the small build, and a small disk that fills up."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .tree import Tree, copy_of_the_workflow
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +32,25 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; name its folder in CROPSTACK_REALDATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pristine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """An undisturbed small build that all workers of a test run share: the first makes it, the others wait.
+
+    Nobody changes it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / "pristine"
+    with open(base / "pristine.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            temporary = base / "pristine.unfinished"
+            shutil.rmtree(temporary, ignore_errors=True)
+            copy_of_the_workflow(root, temporary).build()
+            temporary.rename(folder)
+    return Tree(folder, folder / "src")
 
 
 @pytest.fixture

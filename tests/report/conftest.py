@@ -1,25 +1,12 @@
-"""A small build with all that makes archives awkward, from simulation to pages; and pages as a reader gets them."""
+"""The small build, which has all that makes archives awkward, and its pages as a reader gets them."""
 
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from ..workflow.conftest import build_once
+from ..tree import Tree
 
-# Seven acquisitions: one was reprocessed, one split, one lies on the swath's edge, three are cloudy, and one is there
-# in its reprocessed form only.
-CONFIG = {
-    "recipes": ["sen4agrinet"],
-    "provider": "simulated",
-    "areas": {"es_ct": {"tiles": ["31TCG"], "years": [2019]}},
-    "tile_size_px": 732,
-    "simulation": {"acquisitions": 7},
-    "training": {
-        "pad": {"max_epochs": 1, "max_samples": 12, "max_batch_size": 4},
-        "oad": {"max_epochs": 2, "max_samples": 60},
-    },
-}
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -63,6 +50,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def build(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(pristine: Tree) -> Path:
     """Folder of the small build."""
-    return build_once(root, tmp_path_factory, "pages", CONFIG).folder
+    return pristine.folder

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from ..workflow.conftest import Tree
+from ..tree import Tree
 from .conftest import Page
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -9,7 +9,7 @@ import rasterio
 import yaml
 from affine import Affine
 
-from .conftest import SMALL, Tree
+from ..tree import SMALL, Tree
 
 QUALITY = "build/labels/31TCG_2019_quality.csv"
 CENTRE = (3_600_000, 2_300_000)  # EPSG:3035, about where the tile lies

@@ -2,26 +2,25 @@
 
 import os
 
-import pytest
-
-from .conftest import Tree
+from ..tree import Tree
 
 
-@pytest.mark.parametrize("who", ["main", "group"])
-def test_a_killed_build_resumes_to_the_same_bytes(toy: Tree, who: str) -> None:
+def test_a_killed_build_resumes_to_the_same_bytes(toy: Tree) -> None:
+    """Main alone, then the whole group."""
     toy.build()
     undisturbed = toy.digests()
     os.remove(toy.folder / "build/cube.nc")
     os.remove(toy.folder / "results/total.txt")
 
     (toy.folder / "hold").touch()
-    assert toy.kill_while("write_cube", who, "build") == [".tmp-cube.nc"]
-    assert not (toy.folder / "build/cube.nc").exists()
+    for who in ("main", "group"):
+        assert toy.kill_while("write_cube", who, "build") == [".tmp-cube.nc"]
+        assert not (toy.folder / "build/cube.nc").exists()
+        locked = toy.snakemake()
+        assert (locked.returncode, "LockException" in locked.stdout) == (1, True)
+        toy.build("--unlock")
     (toy.folder / "hold").unlink()
 
-    locked = toy.snakemake()
-    assert (locked.returncode, "LockException" in locked.stdout) == (1, True)
-    toy.build("--unlock")
     toy.build()
     assert toy.digests() == undisturbed
     assert set(undisturbed) == {"build/numbers.txt", "build/cube.nc", "results/total.txt"}
