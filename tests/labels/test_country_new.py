@@ -276,7 +276,8 @@ def test_a_list_of_crops_gives_codes_their_names(repository: Path, declaration: 
     [
         (b"number,name\n1,x\n", "no column of codes; columns are number, name"),
         (b"code,name\nZ1,x\n", r"has none of the declared codes \(W1, W2, W3 ...\)"),
-        ("code,name\nW1,é\n".encode("cp1252"), "not readable as UTF-8"),
+        ("code,name\nW1,é\n".encode("cp1252"), "not readable as CSV in UTF-8"),
+        pytest.param(b"code,name\nW1," + b"x" * 140_000 + b"\n", "field larger than field limit", id="one long field"),
     ],
 )
 def test_lists_that_help_nothing(

@@ -60,10 +60,11 @@ def read_names(path: Path) -> dict[str, dict[str, str]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as UTF-8 ({error}). Save it as CSV in UTF-8.") from error
-    first = text.partition("\n")[0]
-    reader = csv.DictReader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+        first = text.partition("\n")[0]
+        reader = csv.DictReader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+        rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: not readable as CSV in UTF-8 ({error}). Save it as that.") from error
     header = {name.casefold(): name for name in reader.fieldnames or []}
     column = {role: next((header[n] for n in names if n in header), None) for role, names in _LIST_COLUMNS.items()}
     if column["code"] is None:
@@ -74,7 +75,7 @@ def read_names(path: Path) -> dict[str, dict[str, str]]:
     roles = [role for role in column if role != "code"]
     return {
         normalise(row[column["code"]] or ""): {role: (row.get(column[role] or "") or "").strip() for role in roles}
-        for row in reader
+        for row in rows
     }
 
 
