@@ -204,6 +204,7 @@ def test_near_greenwich_a_sign_is_not_guessed(read: Read) -> None:
         ({"TH_LAT": "42°26'"}, "not_a_number", 'th_lat "42°26\'"; expected a number'),
         ({"OBS_DIST": "near"}, "not_a_number", 'obs_dist "near"; expected a number'),
         ({"LC1_PERC": "12.5"}, "not_a_number", 'lc1_perc "12.5"; expected a whole number'),
+        ({"GPS_PREC": "9" * 30}, "not_a_number", f'gps_prec "{"9" * 30}"; expected a whole number'),
         ({"GPS_ALTITUDE": "nan"}, "not_a_number", 'gps_altitude "nan"'),
     ],
 )
@@ -323,8 +324,10 @@ def test_the_same_rows_give_the_same_bytes(read: Read, tmp_path: Path) -> None:
         ("POINT_ID,TH_LAT,TH_LONG,LC1,N\nx,1,2,B11,Bélgica\n".encode("cp1252"), "codec can't decode byte 0xe9"),
         (b"POINT_ID,TH_LAT,TH_LNG,LC1\n", 'has no column th_long; did you mean "th_lng"'),
         (b"POINT_ID,TH_LAT,TH_LONG,TH_LON,LC1\n", "the column th_long stands twice"),
-        (b"POINT_ID,TH_LAT,TH_LONG,LC1\n", "none of the 0 rows of 2018 is a usable point"),
-        (b"POINT_ID,TH_LAT,TH_LONG,LC1\n7,1,2,B11\n", "none of the 1 rows of 2018 .*; the first: 7, point_id"),
+        (b"POINT_ID,TH_LAT,TH_LONG,LC1,Geometry\n", "has a column geometry, which is added to the points"),
+        (b"POINT_ID,TH_LAT,TH_LONG,LC1\n", "none of its 0 rows of 2018 is a usable point"),
+        (b"POINT_ID,TH_LAT,TH_LONG,LC1\n7,1,2,B11\n", "none of its 1 rows of 2018 .*; the first: 7, point_id"),
+        (b"POINT_ID,TH_LAT,TH_LONG,LC1,YEAR\n7,1,2,B11,15\n", "0 rows of 2018 .*; the first: survey_year: 15, filter"),
     ],
 )
 def test_a_file_without_points_is_named(read: Read, tmp_path: Path, data: bytes, message: str) -> None:

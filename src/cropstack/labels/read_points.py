@@ -87,7 +87,7 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
     _check_duplicates(typed, units, faults)
     kept = _kept(typed, faults)
     if not len(kept):
-        raise SurveyError(_nothing_left(surveys[0], year, found, faults))
+        raise SurveyError(_nothing_left(surveys[0], year, len(units), [*found.broken, *faults.ledger(), *rows]))
     with replace_on_success(points) as temporary:
         pq.write_table(_with_metadata(kept, year), temporary, compression="zstd")
         write_ledger(ledger, [*rows, *found.broken, *faults.ledger()])
@@ -284,11 +284,9 @@ def _with_metadata(table: pa.Table, year: int) -> pa.Table:
     return table.replace_schema_metadata({k: json.dumps(v, ensure_ascii=False) for k, v in metadata.items()})
 
 
-def _nothing_left(file: Path, year: int, found: Surveyed, faults: Faults) -> str:
-    first = next(iter(found.broken + faults.ledger()), None)
-    why = f"; the first: {first.unit}, {first.reason}: {first.evidence}" if first else ""
-    count = len(faults.units) + len(found.broken)
-    return f"{file}: none of the {count} rows of {year} is a usable point{why}. Is it the primary data of that survey?"
+def _nothing_left(file: Path, year: int, count: int, ledger: list[LedgerRow]) -> str:
+    why = "".join(f"; the first: {row.unit}, {row.reason}: {row.evidence}" for row in ledger[:1])
+    return f"{file}: none of its {count} rows of {year} is a usable point{why}. Is it the primary data of that survey?"
 
 
 if __name__ == "__main__":

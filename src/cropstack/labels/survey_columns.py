@@ -16,6 +16,7 @@ from cropstack.legend import read_table
 TYPES = ("text", "integer", "number", "degrees", "date")
 NUMBERS = ("integer", "number", "degrees")
 _NUMBER = r"^[+-]?\d{1,300}([.,]\d*)?$"
+_WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
 _DAY_FIRST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 
@@ -83,7 +84,7 @@ def to_numbers(texts: pa.ChunkedArray, column: Column) -> Numbers:
     is_bad = _array(pc.and_(given, pc.invert(is_number))).astype(bool)
     values[np.isin(values, [float(text) for text in column.not_relevant])] = np.nan
     if column.type == "integer":
-        is_bad |= ~np.isnan(values) & (values != np.floor(values))
+        is_bad |= ~np.isnan(values) & ((values != np.floor(values)) | (np.abs(values) > _WHOLE_FLOATS))
     values[is_bad] = np.nan
     return Numbers(values, is_bad, _array(has_comma).astype(bool))
 

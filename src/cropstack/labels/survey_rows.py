@@ -15,6 +15,7 @@ from cropstack.labels.survey_columns import Column
 
 STAGE = "read_points"
 REQUIRED = ("point_id", "th_lat", "th_long", "lc1")
+ADDED = ("repairs", "geometry")
 _DELIMITERS = ",;\t|"
 
 
@@ -135,6 +136,9 @@ def _names(file: Path, header: list[str], columns: dict[str, Column]) -> list[st
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SurveyError(f"{file}: the column {twice[0] or '(no name)'} stands twice in the header. Remove one.")
+    for name in ADDED:
+        if name in names:
+            raise SurveyError(f"{file}: has a column {name}, which is added to the points. Rename or remove it.")
     return names
 
 
