@@ -1,6 +1,8 @@
 """Charts are well-formed SVG as wide as a telephone, and tell groups apart without colour."""
 
+import math
 import re
+from itertools import combinations
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +19,7 @@ from cropstack.report.charts import (
     draw_point_key,
     draw_points,
     draw_split_bars,
+    push_apart,
     spread_out,
 )
 
@@ -54,6 +57,13 @@ def test_names_of_lines_that_end_together_stand_apart_in_their_order() -> None:
 
 def test_names_of_lines_that_end_at_the_bottom_are_pushed_up() -> None:
     assert spread_out([148, 149, 20], low=0, high=150, gap=11) == [139, 150, 20]
+
+
+def test_labels_of_groups_in_one_place_stand_apart_and_others_stay() -> None:
+    assert push_apart([(50, 50), (50, 50), (90, 20)], gap=16) == [(42, 50), (58, 50), (90, 20)]
+    crowd = push_apart([(100, 100), (102, 101), (99, 104), (101, 97), (104, 104)], gap=16)
+    assert min(math.dist(a, b) for a, b in combinations(crowd, 2)) > 15.9
+    assert max(math.dist(place, (101, 101)) for place in crowd) < 30
 
 
 def test_line_goes_through_its_points_on_the_axes() -> None:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import combinations
 
 from cropstack.report.drawings import SPLITS, WIDTH, grid_line, svg, text_at
 
@@ -29,6 +30,7 @@ POINTS = (
 )
 ROUNDS = 5  # in which groups of points are drawn by turns, so that none covers all others
 LINE_GAP = 11  # between names of lines, as high as their letters
+LABEL_GAP = 16  # between labels of groups, which are two digits wide
 
 Scale = Callable[[float], float]
 
@@ -180,11 +182,28 @@ def draw_points(label: str, key: str, groups: Sequence[Group]) -> str:
         for number, group in enumerate(groups):
             places = [(x(a), y(b)) for a, b in group.points[turn::ROUNDS]]
             parts += [_marked(f"{key}{number}", group.name, places)] if places else []
-    for group in groups:
-        if group.label and group.points:
-            middle = [_median([point[axis] for point in group.points]) for axis in (0, 1)]
-            parts.append(text_at(x(middle[0]), y(middle[1]) + 4, group.label, css="name"))
+    labelled = [group for group in groups if group.label and group.points]
+    middles = [[_median([point[axis] for point in group.points]) for axis in (0, 1)] for group in labelled]
+    places = push_apart([(x(a), y(b)) for a, b in middles], gap=LABEL_GAP)
+    for group, (a, b) in zip(labelled, places, strict=True):
+        parts.append(text_at(a, b + 4, group.label, css="name"))
     return svg(WIDTH, label, parts)
+
+
+def push_apart(places: Sequence[tuple[float, float]], *, gap: float) -> list[tuple[float, float]]:
+    """Move places apart, two that are nearer than `gap` by equal steps, until none are or for a hundred rounds."""
+    moved = [complex(*place) for place in places]
+    pairs = list(combinations(range(len(moved)), 2))
+    for _ in range(100):
+        close = [(i, j) for i, j in pairs if abs(moved[j] - moved[i]) < gap * 0.999]
+        for i, j in close:
+            apart = moved[j] - moved[i]
+            way = apart / abs(apart) if apart else complex(1)
+            step = way * max(gap - abs(apart), 0) / 2
+            moved[i], moved[j] = moved[i] - step, moved[j] + step
+        if not close:
+            break
+    return [(place.real, place.imag) for place in moved]
 
 
 def _marked(marker: str, name: str, places: Sequence[tuple[float, float]]) -> str:
