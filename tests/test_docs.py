@@ -36,6 +36,7 @@ COLUMNS = {  # by the file whose section of docs/formats.md names them
     "results/{recipe}/splits.csv": assign_splits.COLUMNS,
     "results/{recipe}/parcel_splits.csv": assign_parcel_splits.SCHEMA.names,
     "results/{recipe}/split_coverage.csv": assign_parcel_splits.COVERAGE,
+    "results/{recipe}/leakage.csv": assign_parcel_splits.LEAKAGE,
     "results/{recipe}/classes.csv": select_classes.COLUMNS,
     "results/{recipe}/balance.csv": balance.COLUMNS,
     "build/report/{recipe}/{tile}_{year}_scenes.csv": [*describe_tile.TEXTS, "cloud_cover", *describe_tile.VALID],

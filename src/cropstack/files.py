@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ LEDGER_COLUMNS = [field.name for field in fields(LedgerRow)]
 DEFLATE_LEVEL = 1
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 FULL_BYTES = 1 << 20  # ASSUME: a disk with less is full
+MAX_CELL = 100_000  # characters; Python's csv reads 131,072
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 HDF5_VERSIONS = ("v108", "v110")  # newer is unreadable for GDAL on HDF5 1.10
 
 
@@ -197,8 +200,9 @@ def read_csv(
 
 
 def write_ledger(path: Path, rows: Iterable[LedgerRow]) -> None:
-    """Write rejects and repairs, sorted."""
-    write_csv(path, LEDGER_COLUMNS, sorted(map(attrgetter(*LEDGER_COLUMNS), rows)))
+    """Write rejects and repairs, sorted; what would break a line becomes a space, what csv could not read is cut."""
+    texts = (tuple(_BREAKS.sub(" ", text)[:MAX_CELL] for text in attrgetter(*LEDGER_COLUMNS)(row)) for row in rows)
+    write_csv(path, LEDGER_COLUMNS, sorted(texts))
 
 
 def read_ledger(path: Path) -> list[LedgerRow]:

@@ -41,6 +41,7 @@ HEADER = list(FIELD)
 OFFICE = FIELD | {  # one in Galicia, seen on an image only
     "POINT_ID": "27582350",
     "NUTS0": "ES",
+    "SURVEY_DATE": "21/09/18",
     "OFFICE_PI": "1",
     "OBS_DIST": "",
     "OBS_TYPE": "7",
@@ -129,8 +130,8 @@ def test_the_file_is_geoparquet_with_attribution(read: Read, tmp_path: Path) -> 
     ("th_long", "th_lat", "repairs"),
     [
         (f"{LATITUDE}", f"{LONGITUDE}", "swapped_axes"),
-        (f"{-LONGITUDE}", f"{LATITUDE}", "unsigned_west"),
-        (f"{LATITUDE}", f"{-LONGITUDE}", "swapped_axes unsigned_west"),
+        (f"{-LONGITUDE}", f"{LATITUDE}", "wrong_sign"),
+        (f"{LATITUDE}", f"{-LONGITUDE}", "swapped_axes wrong_sign"),
         ("2758000", "2350000", "metres_as_degrees"),
         ("2350000", "2758000", "metres_as_degrees swapped_axes"),
         ("", f"{LATITUDE}", "missing_position"),
@@ -163,7 +164,7 @@ def test_east_and_west_of_the_observer_stand_in_their_own_column(read: Read) -> 
 @pytest.mark.parametrize(
     ("gps_long", "gps_lat", "east_west", "reason"),
     [
-        (-LONGITUDE, LATITUDE, "1", "unsigned_west"),
+        (-LONGITUDE, LATITUDE, "1", "wrong_sign"),
         (LATITUDE, LONGITUDE, "8", "swapped_axes"),
         (2_758_010.0, 2_350_020.0, "8", "metres_as_degrees"),
         (2.0, LATITUDE, "1", "observer_position"),
@@ -178,6 +179,52 @@ def test_an_observer_far_from_the_point_is_put_right_or_left_empty(
         assert points[["gps_long", "gps_lat"]].isna().all(axis=None)
     else:
         assert points.gps_long.iloc[0] == pytest.approx(LONGITUDE, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("gps_long", "gps_lat", "reason"),
+    [
+        (LATITUDE, -LONGITUDE, "swapped_axes wrong_sign"),
+        (LATITUDE, LONGITUDE, "swapped_axes"),
+        (2_758_010.0, 2_350_020.0, "metres_as_degrees"),
+    ],
+)
+def test_a_west_in_its_own_column_hides_no_other_fault(
+    read: Read, gps_long: float, gps_lat: float, reason: str
+) -> None:
+    points, ledger = read(OFFICE | {"GPS_LONG": f"{gps_long}", "GPS_LAT": f"{gps_lat}", "GPS_EW": "2"})
+    assert points.gps_long.iloc[0] == pytest.approx(LONGITUDE, abs=1e-3)
+    assert points.gps_lat.iloc[0] == pytest.approx(LATITUDE, abs=1e-3)
+    assert [row.reason for row in ledger] == reason.split()
+    assert ledger[0].evidence == f"GPS_LONG {gps_long:.10g}, GPS_LAT {gps_lat:.10g} as published"
+
+
+def test_half_a_position_is_none_and_is_named(read: Read) -> None:
+    points, ledger = read(FIELD | {"GPS_LAT": "88.888888"})
+    assert points[["gps_long", "gps_lat"]].isna().all(axis=None)
+    assert reasons(ledger) == [(FIELD["POINT_ID"], "repaired", "observer_position")]
+    assert ledger[0].evidence == "GPS_LONG 3.813208, GPS_LAT nan: one is none; left empty"
+
+
+def beside(point_id: str, metres: float) -> tuple[str, str]:
+    """Longitude and latitude of a place so far east of a grid node."""
+    to_degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
+    longitude, latitude = to_degrees.transform(int(point_id[:4]) * 1000 + metres, int(point_id[4:]) * 1000)
+    return f"{longitude:.9f}", f"{latitude:.9f}"
+
+
+@pytest.mark.parametrize(("metres", "kept"), [(99, 1), (101, 0)])
+def test_a_point_may_lie_100_m_from_its_node(read: Read, metres: float, kept: int) -> None:
+    longitude, latitude = beside(OFFICE["POINT_ID"], metres)
+    points, _ = read(FIELD, OFFICE | {"TH_LONG": longitude, "TH_LAT": latitude})
+    assert len(points) == 1 + kept
+
+
+@pytest.mark.parametrize(("metres", "kept"), [(9_990, True), (10_010, False)])
+def test_an_observer_may_stand_10_km_from_the_point(read: Read, metres: float, kept: bool) -> None:
+    longitude, latitude = beside(FIELD["POINT_ID"], metres)
+    points, _ = read(FIELD | {"GPS_LONG": longitude, "GPS_LAT": latitude})
+    assert points.gps_long.notna().iloc[0] == kept
 
 
 def test_near_greenwich_a_sign_is_not_guessed(read: Read) -> None:
@@ -198,9 +245,19 @@ def test_near_greenwich_a_sign_is_not_guessed(read: Read) -> None:
     [
         ({"POINT_ID": "3886310"}, "point_id", 'EU_2018.csv:3: POINT_ID "3886310"; expected eight digits'),
         ({"POINT_ID": "38863102.0"}, "point_id", "expected eight digits"),
+        ({"POINT_ID": "99999999", "TH_LAT": ""}, "point_id", "expected eight digits that are a place in Europe"),
+        (
+            {"TH_LAT": "", "GPS_LAT": "48", "GPS_LONG": "2"},
+            "position",
+            "TH_LONG or TH_LAT is blank, and GPS_LONG 2, GPS_LAT",
+        ),
         ({"LC1": ""}, "no_land_cover", 'LC1 is blank or "8"'),
         ({"LC1": "8"}, "no_land_cover", 'LC1 is blank or "8"'),
-        ({"LC1": "B56"}, "unknown_land_cover", 'LC1 "B56"; expected a code of 2018; did you mean "B'),
+        (
+            {"LC1": "B56"},
+            "unknown_land_cover",
+            'LC1 "B56"; expected one of taxonomy/codes/lucas_lc1.csv; did you mean "B',
+        ),
         ({"TH_LAT": "42°26'"}, "not_a_number", 'th_lat "42°26\'"; expected a number'),
         ({"OBS_DIST": "near"}, "not_a_number", 'obs_dist "near"; expected a number'),
         ({"LC1_PERC": "12.5"}, "not_a_number", 'lc1_perc "12.5"; expected a whole number'),
@@ -236,6 +293,12 @@ def test_of_equal_rows_one_stays_and_of_rows_that_differ_none(read: Read) -> Non
     assert ledger[0].evidence == "rows of this POINT_ID differ in lc1, lc1_perc"
 
 
+def test_a_row_that_goes_in_the_end_leaves_no_repair_behind(read: Read) -> None:
+    swapped = OFFICE | {"TH_LONG": OFFICE["TH_LAT"], "TH_LAT": OFFICE["TH_LONG"]}
+    _, ledger = read(FIELD, swapped, swapped | {"LC1": "B16"})
+    assert [row.reason for row in ledger] == ["conflicting_rows", "conflicting_rows"]
+
+
 def test_a_second_row_that_is_rejected_does_no_harm(read: Read) -> None:
     points, ledger = read(FIELD, FIELD | {"LC1": ""})
     assert points.index.tolist() == [FIELD["POINT_ID"]]
@@ -260,14 +323,29 @@ def test_decimal_commas_are_read_and_counted_by_column(read: Read) -> None:
         ("30/02/18", "left"),
         ("09/21/18", "left"),
         ("21/09/15", "left"),
+        ("21/09/20", "left"),
         ("summer", "left"),
     ],
 )
 def test_days_are_read_as_day_month_year(read: Read, text: str, day: str | None) -> None:
-    points, ledger = read(FIELD | {"SURVEY_DATE": text})
-    found = points.survey_date.iloc[0]
+    points, ledger = read(FIELD | {"SURVEY_DATE": text}, OFFICE)
+    found = points.loc[FIELD["POINT_ID"], "survey_date"]
     assert (None if pd.isna(found) else str(found)) == (None if day == "left" else day)
     assert [row.reason for row in ledger] == (["survey_date"] if day == "left" else [])
+
+
+def test_dates_that_begin_with_the_month_are_refused(read: Read) -> None:
+    with pytest.raises(SurveyError, match="survey_date: 2 dates such as 09/21/18 begin with the month"):
+        read(
+            FIELD | {"SURVEY_DATE": "09/21/18"},
+            OFFICE | {"SURVEY_DATE": "10/31/18"},
+            FIELD | {"SURVEY_DATE": "04/05/18"},
+        )
+
+
+def test_control_characters_in_cells_are_spaces(read: Read) -> None:
+    points, _ = read(FIELD | {"REMARK": "a\x0bb\tc"})
+    assert points.remark.iloc[0] == "a b c"
 
 
 def test_land_cover_in_lower_case_is_the_same(read: Read) -> None:
@@ -276,9 +354,9 @@ def test_land_cover_in_lower_case_is_the_same(read: Read) -> None:
 
 
 def test_rows_of_other_years_are_filtered_and_counted(read: Read) -> None:
-    points, ledger = read(FIELD | {"YEAR": "2018"}, *[OFFICE | {"YEAR": "2015"}] * 3)
-    assert points.index.tolist() == [FIELD["POINT_ID"]]
-    assert points.survey_year.tolist() == [2018]
+    points, ledger = read(FIELD | {"YEAR": "2018.0"}, *[OFFICE | {"YEAR": "2015"}] * 3, OFFICE | {"YEAR": ""})
+    assert points.index.tolist() == [OFFICE["POINT_ID"], FIELD["POINT_ID"]]  # who names no year is of the survey's
+    assert points.survey_year.tolist()[1] == 2018
     assert reasons(ledger) == [("survey_year: 2015", "filtered", "filter")]
     assert ledger[0].evidence == "3 rows of other years"
 
@@ -316,10 +394,49 @@ def test_the_same_rows_give_the_same_bytes(read: Read, tmp_path: Path) -> None:
     assert [(tmp_path / name).read_bytes() for name in ("points.parquet", "ledger.csv")] == first
 
 
+def many(count: int) -> list[str]:
+    """Lines of a survey: a header and points in a column 2 km apart, every cell in quotes."""
+    rows = []
+    for number in range(count):
+        node = f"3886{2200 + 2 * number:04d}"
+        longitude, latitude = degrees(node)
+        rows.append(f'"{node}","{latitude:.9f}","{longitude:.9f}","B11","x"')
+    return ['"POINT_ID","TH_LAT","TH_LONG","LC1","REMARK"', *rows]
+
+
+@pytest.mark.parametrize("stray", [[40], [40, 41], [40, 90], [10, 20, 30]])
+def test_a_quote_that_stays_open_costs_its_own_line_only(read: Read, tmp_path: Path, stray: list[int]) -> None:
+    lines = many(200)
+    for number in stray:
+        lines[number] = lines[number].replace('"x"', '"x')
+    file = tmp_path / "EU_2018.csv"
+    file.write_text("\n".join(lines) + "\n")
+    points, ledger = read(files=[file])
+    assert len(points) == 200 - len(stray)
+    assert reasons(ledger) == sorted((f"EU_2018.csv:{number + 1}", "rejected", "quotes") for number in stray)
+
+
+def test_lines_are_numbered_as_in_the_file(read: Read, tmp_path: Path) -> None:
+    lines = many(3)
+    lines[2] = '"38862202","1"'
+    file = tmp_path / "EU_2018.csv"
+    file.write_text("\r\n".join(["", lines[0], "", lines[1], "  ", *lines[2:], ""]))
+    points, ledger = read(files=[file])
+    assert len(points) == 2
+    assert reasons(ledger) == [("EU_2018.csv:6", "rejected", "cells")]
+
+
+@pytest.mark.parametrize("delimiter", list(",;\t|"))
+def test_every_usual_delimiter_is_read(read: Read, tmp_path: Path, delimiter: str) -> None:
+    file = tmp_path / "EU_2018.csv"
+    file.write_text("\n".join(many(5)).replace(",", delimiter))
+    assert len(read(files=[file])[0]) == 5
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "its first line is empty"),
+        (b"\n \n", "it is empty"),
         (b"PK\x03\x04\xff\xfe\x00", "not readable as CSV in UTF-8"),
         ("POINT_ID,TH_LAT,TH_LONG,LC1,N\nx,1,2,B11,Bélgica\n".encode("cp1252"), "codec can't decode byte 0xe9"),
         (b"POINT_ID,TH_LAT,TH_LNG,LC1\n", 'has no column th_long; did you mean "th_lng"'),

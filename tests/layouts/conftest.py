@@ -281,7 +281,8 @@ def split_parcels(dataset: Dataset, classes: Path, legend: Path) -> None:
     """Assign the splits of parcels, and write the monthly tables."""
     assign_parcel_splits(
         dataset.result("splits.csv"), dataset.per_tile_year(dataset.labels), dataset.per_country_year("tiles.parquet"),
-        legend, classes, dataset.result("parcel_splits.csv"), dataset.result("split_coverage.csv"),
+        dataset.per_country_year("parcels.parquet"), legend, classes, dataset.result("parcel_splits.csv"),
+        dataset.result("split_coverage.csv"), dataset.result("leakage.csv"),
         tile_years=[list(key) for key in dataset.tile_years],
     )  # fmt: skip
     _write_months(dataset)
@@ -323,6 +324,7 @@ def _write_tables(dataset: Dataset, country: str, tile: str, year: int, count: i
         "id": pa.array([f"{year}-{n}" for n in range(1, total + 1)]),
         "parcel_index": pa.array(range(1, total + 1), pa.int64()),
         "metrics:area": pa.array([37.0] * total, pa.float64()),
+        "class_code": pa.array([110] * total, pa.int32()),
     }
     about = {"cropstack": json.dumps({"country": country, "declared": total + 1})}
     pq.write_table(pa.table(columns).replace_schema_metadata(about), dataset.table("parcels.parquet", country, year))

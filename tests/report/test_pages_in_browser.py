@@ -248,6 +248,8 @@ def test_samples_and_parcels_of_each_split_are_those_of_the_tables(build: Path, 
     parcels = rows(results / "parcel_splits.csv")
     counted = Counter(f"{row['scenario']}/{row['split']}/{row['reason']}" for row in parcels)
     assert +Counter(report.counts("parcel_splits/")) == counted
+    seen = [row for row in rows(results / "leakage.csv") if row["check"] == "parcels_seen_in_another_split"]
+    assert report.counts("seen/") == {row["scenario"]: int(row["number"]) for row in seen} != {}
     assert sum(report.counts("parcel_map/").values()) == len(parcels) - sum(r["reason"] == "no_pixel" for r in parcels)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cropstack.errors import CropstackError, LayoutError
 from cropstack.files import add_bare_dimension, add_group, add_variable, create_netcdf, write_chunks
-from cropstack.splits.assign_parcel_splits import assign_parcel_splits
+from cropstack.splits.assign_parcel_splits import assign_parcel_splits, audit
 from cropstack.splits.parcel_pieces import pieces_of_patch, split_parcels
 
 SIZE = 732
@@ -49,6 +49,12 @@ def write_tiles(path: Path, owners: dict[int, str | None]) -> Path:
     return path
 
 
+def write_classes(path: Path, codes: dict[int, int]) -> Path:
+    numbers = {"parcel_index": pa.array(codes, pa.int64()), "class_code": pa.array(codes.values(), pa.int32())}
+    pq.write_table(pa.table(numbers), path)
+    return path
+
+
 def write_splits(path: Path, rows: list[tuple[str, str, int, dict]]) -> Path:
     table = [
         (scenario, f"{year}_{tile}_patch_{r:02d}_{c:02d}", "fr", tile, year, r, c, split, "x")
@@ -79,17 +85,19 @@ def inputs(tmp_path: Path, root: Path) -> SimpleNamespace:
             write_labels(tmp_path / "31TCK_2019_labels.nc", "31TCK", 2019, neighbour),
         ],
         tiles=[write_tiles(tmp_path / "fr_2019_tiles.parquet", owners)],
+        parcels=[write_classes(tmp_path / "fr_2019_parcels.parquet", dict.fromkeys(range(1, 8), 330))],
         legend=root / "taxonomy/legends/sen4agrinet11.csv", classes=root / "taxonomy/classes.csv",
         tile_years=[["fr", "31TCJ", 2019], ["fr", "31TCK", 2019]], folder=tmp_path,
     )  # fmt: skip
 
 
 def run(inputs: SimpleNamespace) -> list[dict[str, str]]:
-    outputs = inputs.folder / "parcel_splits.csv", inputs.folder / "split_coverage.csv"
+    outputs = [inputs.folder / name for name in ("parcel_splits.csv", "split_coverage.csv", "leakage.csv")]
     assign_parcel_splits(
         inputs.splits,
         inputs.labels,
         inputs.tiles,
+        inputs.parcels,
         inputs.legend,
         inputs.classes,
         *outputs,
@@ -149,23 +157,49 @@ def test_coverage_counts_patches_parcels_and_pixels_by_class(inputs: SimpleNames
     assert found["train", "", "Grapes"] == [1, 100, 1, 100]
     assert found["test", "", "Grapes"] == [1, 100, 0, 0]  # parcel 5 is owned by the neighbour
     assert found["train", "", "Peas"] == [0, 0, 0, 0]  # a class that is missing has its row
-    assert found["", "no_pixel", "other"] == [0, 0, 1, 0]
+    assert found["", "no_pixel", "Grapes"] == [0, 0, 1, 0]  # its class stands in the parcels alone
+    assert found["", "no_pixel", "other"] == [0, 0, 0, 0]
     classes = len({row["class"] for row in rows})
     assert classes == 12
     assert len(found) == classes * (3 + 3)
 
 
-def test_the_log_audits_leakage(inputs: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_lies_in_two_splits_is_counted(inputs: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     run(inputs)
+    rows = [
+        (row["check"], row["number"]) for row in read(inputs.folder / "leakage.csv") if row["scenario"] == "scenario1"
+    ]
+    assert rows == [
+        ("parcels_with_a_split", "5"),
+        ("parcels_in_two_splits", "0"),
+        ("parcels_without_a_split", "4"),
+        ("parcels_seen_in_another_split", "2"),  # 1 and 5, which both tiles show
+    ]
     line = capsys.readouterr().out.splitlines()[0]
-    assert line == (
-        "scenario1: 5 parcels, 0 in two splits; left out: 1 no_pixel, 2 not_owned, 1 touches_other_split; "
-        "2 lie in patches of another split on an overlapping tile"
-    )
+    assert line.startswith("scenario1: 5 parcels_with_a_split, 0 parcels_in_two_splits, ")
+
+
+def test_a_parcel_in_two_splits_stops_the_audit() -> None:
+    """Parcel 1 has the split of its first patch while a second one holds it too; parcel 2 has a split on two tiles."""
+    pieces = pd.DataFrame({"parcel_index": [1, 1, 2], "split": ["train", "test", "val"]})
+    parcels = pd.DataFrame({"parcel_index": [1, 2], "split": ["train", "val"], "reason": ""})
+    key, other = ("fr", "31TCJ", 2019), ("fr", "31TCK", 2019)
+    with pytest.raises(LayoutError, match="1 parcels have a split and lie in patches of another"):
+        audit({key: pieces}, {key: parcels})
+    clean = pieces[2:]
+    with pytest.raises(LayoutError, match="1 parcels have a split"):
+        audit({key: clean, other: clean}, {key: parcels[1:], other: parcels[1:]})
+    assert audit({key: clean}, {key: parcels[1:]})["parcels_in_two_splits"] == 0
+
+
+def test_a_parcel_without_a_pixel_needs_its_class(inputs: SimpleNamespace) -> None:
+    write_classes(inputs.parcels[0], {1: 330})
+    with pytest.raises(LayoutError, match=r"fr_2019_parcels\.parquet: parcel 6 is not there or has no class"):
+        run(inputs)
 
 
 def test_same_inputs_same_bytes(inputs: SimpleNamespace) -> None:
-    names = ("parcel_splits.csv", "split_coverage.csv")
+    names = ("parcel_splits.csv", "split_coverage.csv", "leakage.csv")
     run(inputs)
     first = [(inputs.folder / name).read_bytes() for name in names]
     run(inputs)
@@ -244,11 +278,11 @@ def test_equal_shares_go_to_the_upper_left_patch() -> None:
     pieces = pd.DataFrame(
         {"parcel_index": 1, "class_code": 110, "row": [0, 1], "column": [1, 0], "pixels": 5, "split": "train"}
     )
-    assert split_parcels(pieces, np.array([1])).iloc[0].to_dict() == {
+    assert split_parcels(pieces, pd.Series({1: 0})).iloc[0].to_dict() == {
         "parcel_index": 1, "class_code": 110, "pixels": 10, "split": "train", "reason": "",
     }  # fmt: skip
 
 
 def test_a_tile_without_parcels_has_no_rows() -> None:
     pieces = pieces_of_patch(np.zeros((3, 3), "u4"), np.zeros((3, 3), "i8")).assign(row=0, column=0, split="train")
-    assert len(split_parcels(pieces, np.array([], "i8"))) == 0
+    assert len(split_parcels(pieces, pd.Series([], dtype="i8"))) == 0

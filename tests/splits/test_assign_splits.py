@@ -9,8 +9,8 @@ import pytest
 from cropstack.errors import ConfigError, CropstackError, LayoutError
 from cropstack.files import add_bare_dimension, add_group, add_variable, create_netcdf, write_chunks
 from cropstack.legend import LegendClass
-from cropstack.splits.assign_splits import assign_splits
-from cropstack.splits.patch_contents import read_patches, stratum_class
+from cropstack.splits.assign_splits import assign_splits, leakage
+from cropstack.splits.patch_contents import PatchContent, read_patches, stratum_class
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
 ALL = {"scenario1": {"train": "all", "test": "all"}}
@@ -213,6 +213,16 @@ def test_the_log_counts_classes_and_cut_parcels(
     assert [line.split()[0] for line in lines[1:12]][:3] == ["Wheat", "Maize", "Sorghum"]
     # parcel 7 of each tile-year covers all its patches, so it lies in several splits
     assert lines[12] == "scenario1: 0 places in two splits; 3 of 3 parcels lie in patches of two splits"
+
+
+def test_a_place_in_two_splits_stops_the_step() -> None:
+    """The years of a place belong together."""
+    samples = [("es_ct", "31TCG", year, 0, 1) for year in (2019, 2020)]
+    contents = {sample: PatchContent(Counter({110: 1}), np.array([1])) for sample in samples}
+    together = dict.fromkeys(samples, "train")
+    assert len(list(leakage("scenario1", together, contents))) == 1
+    with pytest.raises(LayoutError, match=r"scenario1: 1 places are in two splits, the first \('31TCG', 0, 1\)"):
+        list(leakage("scenario1", together | {samples[1]: "test"}, contents))
 
 
 def test_pixels_and_parcels_of_a_patch(tmp_path: Path) -> None:

@@ -192,10 +192,13 @@ def found_declarations(wildcards):
 def survey_files(wildcards):
     """The user's LUCAS files of a survey, one for all countries or one for each."""
     folder = Path("archive/lucas") / wildcards.year
-    files = sorted(str(file) for file in folder.glob("*") if file.suffix.lower() == ".csv")
+    files = sorted(file for file in folder.glob("*") if not file.name.startswith("."))
+    for file in files:
+        if file.suffix.lower() != ".csv":
+            sys.exit(f"SurveyError: {file} would not be read; expected .csv only. Unpack it here, or move it elsewhere.")
     if not files:
         sys.exit(f"SurveyError: {folder} has no .csv. Put the primary data of LUCAS {wildcards.year} there, unpacked.")
-    return files
+    return [str(file) for file in files]
 
 
 def scenarios_of(recipe):

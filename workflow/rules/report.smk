@@ -66,6 +66,7 @@ rule write_report:
         splits="results/{recipe}/splits.csv",
         parcel_splits="results/{recipe}/parcel_splits.csv",
         coverage="results/{recipe}/split_coverage.csv",
+        leakage="results/{recipe}/leakage.csv",
         scenes=per_tile_year("build/report/{{recipe}}/{tile}_{year}_scenes.csv"),
         patches=per_tile_year("build/report/{{recipe}}/{tile}_{year}_patches.parquet"),
         previews=per_tile_year("build/report/{{recipe}}/{tile}_{year}_preview.png"),

@@ -32,11 +32,13 @@ rule assign_parcel_splits:
         splits="results/{recipe}/splits.csv",
         labels=per_tile_year("build/labels/{tile}_{year}_labels.nc"),
         tiles=per_country_year("build/labels/{cc}_{year}_tiles.parquet"),
+        parcels=per_country_year("build/labels/{cc}_{year}_parcels.parquet"),
         legend=lambda wildcards: f"taxonomy/legends/{RECIPES[wildcards.recipe]['legend']}.csv",
         classes="taxonomy/classes.csv",
     output:
         parcel_splits="results/{recipe}/parcel_splits.csv",
         coverage="results/{recipe}/split_coverage.csv",
+        leakage="results/{recipe}/leakage.csv",
     params:
         tile_years=[[cc, tile, year] for (tile, year), cc in sorted(COUNTRY_OF.items())],
         code=code_of("splits.assign_parcel_splits"),

@@ -5,20 +5,22 @@ Reasons in the ledger, each with POINT_ID as unit, or with file and line where t
 ======================= ============ ==========================================================================
 reason                  action       meaning
 ======================= ============ ==========================================================================
+``quotes``              rejected     a line with a quote that stays open
 ``cells``               rejected     not as many cells as the header
-``point_id``            rejected     POINT_ID is not eight digits
+``point_id``            rejected     POINT_ID is not eight digits, or no place in Europe
 ``not_a_number``        rejected     text, or a fraction, where the column has (whole) numbers
 ``no_land_cover``       rejected     LC1 is blank or "8"
 ``unknown_land_cover``  rejected     LC1 is none of `taxonomy/codes/lucas_lc1.csv`
-``position``            rejected     TH_LAT and TH_LONG are not where POINT_ID says, however they are read
+``position``            rejected     TH_LAT and TH_LONG are not where POINT_ID says, however they are read; or they are
+                                     blank, and the surveyor stood elsewhere
 ``duplicate``           rejected     the same row as one that is kept
 ``conflicting_rows``    rejected     POINT_ID stands more than once, with different values: nobody knows which
 ``filter``              filtered     rows of other survey years; unit is the year
 ``swapped_axes``        repaired     longitude and latitude were exchanged
-``unsigned_west``       repaired     a longitude west of Greenwich had no sign
+``wrong_sign``          repaired     a longitude west of Greenwich had no sign, or one east of it had one
 ``metres_as_degrees``   repaired     metres of EPSG:3035 stood in columns of degrees
 ``missing_position``    repaired     TH_LAT or TH_LONG is blank; from POINT_ID
-``observer_position``   repaired     GPS_* or CAR_* is far from the point, however it is read: left empty
+``observer_position``   repaired     GPS_* or CAR_* is far from the point, however it is read, or half: left empty
 ``survey_date``         repaired     no date, or one far from the survey's year: left empty
 ``decimal_comma``       repaired     numbers with a decimal comma; unit is the column
 ======================= ============ ==========================================================================
@@ -36,8 +38,17 @@ from pyproj import CRS
 
 from cropstack.errors import LedgerRow, SurveyError, nearest
 from cropstack.files import replace_on_success, write_ledger
-from cropstack.labels.survey_columns import NUMBERS, Column, Numbers, read_columns, relevant, to_dates, to_numbers
-from cropstack.labels.survey_position import REASONS, best_reading, grid_nodes, to_degrees
+from cropstack.labels.survey_columns import (
+    NUMBERS,
+    Column,
+    Numbers,
+    months_first,
+    read_columns,
+    relevant,
+    to_dates,
+    to_numbers,
+)
+from cropstack.labels.survey_position import REASONS, Reading, best_reading, grid_nodes, to_degrees
 from cropstack.labels.survey_rows import STAGE, Faults, Surveyed, read_surveys
 from cropstack.legend import read_table
 from cropstack.step import step
@@ -45,6 +56,7 @@ from cropstack.step import step
 POSITION_M = 100.0  # ASSUME: coordinates cut to three decimals stay within it
 OBSERVER_M = 10_000.0  # ASSUME: nobody surveys a point from farther away
 OBSERVER_MARGIN_M = 1_000.0  # near Greenwich both signs are near the point
+CODES = "taxonomy/codes/lucas_lc1.csv"
 _OBSERVERS = [("gps_long", "gps_lat", "gps_ew"), ("car_longitude", "car_latitude", "car_ew")]
 _WEST = "2"
 _LICENCE = "Reuse with attribution (Commission Decision 2011/833/EU)"
@@ -66,23 +78,25 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
 
     Raises
     ------
-    SurveyError : a file that cannot be read, or without a usable point.
+    SurveyError : a file that cannot be read, with dates that begin with the month, or without a usable point.
     ConfigError : `columns` or `codes` contradict themselves.
     """
     kinds = read_columns(columns)
     land_covers = [row["code"] for row in read_table(codes, ["code", "name", "group"])]
-    found, rows = _of_year(read_surveys(surveys, kinds), year)
+    found, rows = _of_year(read_surveys(surveys, kinds), kinds, year)
     units = np.array(found.table["point_id"].to_pylist(), object)
     faults = Faults(np.where(units == "", found.place, units))
     nodes = grid_nodes(units)
     faults.reject(
-        np.isnan(nodes[:, 0]), "point_id", lambda i: f'{found.place[i]}: POINT_ID "{units[i]}"; expected eight digits'
+        np.isnan(nodes[:, 0]),
+        "point_id",
+        lambda i: f'{found.place[i]}: POINT_ID "{units[i]}"; expected eight digits that are a place in Europe',
     )
     typed = {name: found.table[name] for name in found.table.column_names}
     rows += _type_columns(typed, kinds, faults)
     _check_land_cover(typed, land_covers, faults)
-    _locate_points(typed, nodes, faults)
-    _locate_observers(typed, nodes, faults)
+    blank = _locate_points(typed, nodes, faults)
+    _locate_observers(typed, nodes, blank, faults)
     _type_dates(typed, kinds, faults, year)
     _check_duplicates(typed, units, faults)
     kept = _kept(typed, faults)
@@ -91,21 +105,25 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
     with replace_on_success(points) as temporary:
         pq.write_table(_with_metadata(kept, year), temporary, compression="zstd")
         write_ledger(ledger, [*rows, *found.broken, *faults.ledger()])
-    print(f"{year}: {len(kept)} of {len(units) + len(found.broken)} points, {int(faults.rejected.sum())} rejected")
+    rejected, filtered = (
+        int(faults.rejected.sum()) + len(found.broken),
+        int(sum(row.action == "filtered" for row in rows)),
+    )
+    print(f"{year}: {len(kept)} of {len(kept) + rejected} points, {rejected} rejected; {filtered} other years left out")
 
 
-def _of_year(found: Surveyed, year: int) -> tuple[Surveyed, list[LedgerRow]]:
-    """The rows of a survey, and how many there are of others."""
+def _of_year(found: Surveyed, kinds: dict[str, Column], year: int) -> tuple[Surveyed, list[LedgerRow]]:
+    """The rows of a survey, and how many there are of others. A row that names no year is the survey's own."""
     if "survey_year" not in found.table.column_names:
         return found, []
-    years = found.table["survey_year"]
-    is_here = pc.equal(years, str(year))
-    counts = pc.value_counts(pc.filter(years, pc.invert(is_here))).to_pylist()
+    years = to_numbers(found.table["survey_year"], kinds["survey_year"]).values
+    is_here = np.isnan(years) | (years == year)
+    others, counts = np.unique(years[~is_here], return_counts=True)
     rows = [
-        LedgerRow(f"survey_year: {one['values']}", STAGE, "filtered", "filter", f"{one['counts']} rows of other years")
-        for one in counts
+        LedgerRow(f"survey_year: {other:.0f}", STAGE, "filtered", "filter", f"{count} rows of other years")
+        for other, count in zip(others.tolist(), counts.tolist(), strict=True)
     ]
-    return Surveyed(found.table.filter(is_here), found.place[is_here.to_numpy()], found.broken), rows
+    return Surveyed(found.table.filter(pa.array(is_here)), found.place[is_here], found.broken), rows
 
 
 # --- types ------------------------------------------------------------------------------------------------
@@ -147,6 +165,11 @@ def _type_dates(typed: dict[str, pa.ChunkedArray], kinds: dict[str, Column], fau
 
 def _days(texts: pa.ChunkedArray, name: str, faults: Faults, year: int) -> pa.ChunkedArray:
     days, is_bad = to_dates(texts)
+    if count := months_first(texts):
+        raise SurveyError(
+            f"{name}: {count} dates such as 09/21/18 begin with the month, more than with the day; expected DD/MM/YY, "
+            "DD/MM/YYYY or YYYY-MM-DD. Rewrite the column: which of the others do nobody can tell."
+        )
     years = pc.year(days).fill_null(year).to_numpy(zero_copy_only=False)
     is_bad |= (years < year) | (years > year + 1)  # the survey of 2018 ran into March 2019
     expected = f"a date of {year} or {year + 1}, as DD/MM/YY, DD/MM/YYYY or YYYY-MM-DD"
@@ -161,15 +184,15 @@ def _check_land_cover(typed: dict[str, pa.ChunkedArray], known: list[str], fault
     faults.reject(
         ~blank & ~pc.is_in(codes, pa.array(known)).to_numpy(),
         "unknown_land_cover",
-        lambda i: f'LC1 "{codes[i]}"; expected a code of 2018{nearest(str(codes[i]), known)}',
+        lambda i: f'LC1 "{codes[i]}"; expected one of {CODES}{nearest(str(codes[i]), known)}',
     )
 
 
 # --- positions --------------------------------------------------------------------------------------------
 
 
-def _locate_points(typed: dict[str, pa.ChunkedArray], nodes: np.ndarray, faults: Faults) -> None:
-    """Put `th_long` and `th_lat` right by the grid."""
+def _locate_points(typed: dict[str, pa.ChunkedArray], nodes: np.ndarray, faults: Faults) -> np.ndarray:
+    """Put `th_long` and `th_lat` right by the grid; where they were blank (bool)."""
     longitude, latitude = _floats(typed["th_long"]), _floats(typed["th_lat"])
     reading = best_reading(longitude, latitude, nodes, margin_m=POSITION_M)
     text = "TH_LONG {0:.10g}, TH_LAT {1:.10g}"
@@ -187,34 +210,45 @@ def _locate_points(typed: dict[str, pa.ChunkedArray], nodes: np.ndarray, faults:
     from_id = to_degrees(nodes)
     typed["th_long"] = _numbers(np.where(blank, from_id[0], reading.longitude))
     typed["th_lat"] = _numbers(np.where(blank, from_id[1], reading.latitude))
+    return blank
 
 
-def _locate_observers(typed: dict[str, pa.ChunkedArray], nodes: np.ndarray, faults: Faults) -> None:
-    """Sign the positions of the surveyor and of the car, which are published with E or W in a column of its own."""
+def _locate_observers(typed: dict[str, pa.ChunkedArray], nodes: np.ndarray, blank: np.ndarray, faults: Faults) -> None:
+    """Sign the positions of the surveyor and of the car, which are published with E or W in a column of its own.
+
+    Where the point's own position is `blank` and the surveyor stood far from POINT_ID, one of the two is wrong.
+    """
     for x, y, east_west in _OBSERVERS:
         if x in typed and y in typed:
             longitude, latitude = _floats(typed[x]), _floats(typed[y])
+            is_west = np.zeros(len(nodes), bool)
             if east_west in typed:
                 is_west = pc.equal(typed[east_west], _WEST).fill_null(False).to_numpy()
-                longitude = np.where(is_west, -np.abs(longitude), longitude)
+            reading = best_reading(longitude, latitude, nodes, margin_m=OBSERVER_MARGIN_M, is_west=is_west)
             text = f"{x.upper()} {{0:.10g}}, {y.upper()} {{1:.10g}}"
-            longitude, latitude = _locate_observer(longitude, latitude, nodes, text, faults)
-            typed[x], typed[y] = _numbers(longitude), _numbers(latitude)
+            is_none = _check_observer(reading, longitude, latitude, text, blank, faults)
+            typed[x] = _numbers(np.where(is_none, np.nan, reading.longitude))
+            typed[y] = _numbers(np.where(is_none, np.nan, reading.latitude))
 
 
-def _locate_observer(
-    longitude: np.ndarray, latitude: np.ndarray, nodes: np.ndarray, text: str, faults: Faults
-) -> tuple[np.ndarray, np.ndarray]:
-    reading = best_reading(longitude, latitude, nodes, margin_m=OBSERVER_MARGIN_M)
+def _check_observer(
+    reading: Reading, longitude: np.ndarray, latitude: np.ndarray, text: str, blank: np.ndarray, faults: Faults
+) -> np.ndarray:
+    """Note what is wrong; where nothing is left (bool)."""
+
+    def evidence(i: int) -> str:
+        return f"{text.format(longitude[i], latitude[i])}: {_apart(reading.distance_m[i])} the point"
+
     is_far = reading.distance_m > OBSERVER_M
+    is_half = np.isnan(longitude) != np.isnan(latitude)
+    faults.reject(is_far & blank, "position", lambda i: f"TH_LONG or TH_LAT is blank, and {evidence(i)} of POINT_ID")
+    faults.repair(is_far, "observer_position", lambda i: f"{evidence(i)}; left empty")
     faults.repair(
-        is_far,
-        "observer_position",
-        lambda i: f"{text.format(longitude[i], latitude[i])}: {_apart(reading.distance_m[i])} the point; left empty",
+        is_half, "observer_position", lambda i: f"{text.format(longitude[i], latitude[i])}: one is none; left empty"
     )
     is_none = is_far | np.isnan(reading.distance_m)
     _repair_readings(reading.reason, ~is_none, text, longitude, latitude, faults)
-    return np.where(is_none, np.nan, reading.longitude), np.where(is_none, np.nan, reading.latitude)
+    return is_none
 
 
 def _repair_readings(

@@ -13,6 +13,7 @@ import numpy as np
 from pyproj import CRS, Transformer
 
 GRID = CRS("EPSG:3035")
+EUROPE = (-35.58, 24.6, 44.83, 84.73)  # west, south, east, north. SOURCE: EPSG registry, area of use of EPSG:3035
 _TO_GRID = Transformer.from_crs("EPSG:4326", GRID, always_xy=True)
 _TO_DEGREES = Transformer.from_crs(GRID, "EPSG:4326", always_xy=True)
 
@@ -24,7 +25,7 @@ class Reading:
     Attributes
     ----------
     longitude, latitude : float64 degrees, signed.
-    reason : index of `REASONS`; 0 is as published.
+    reason : index of `REASONS`; 0 is as published, signed.
     distance_m : from where the row should lie; infinite where no reading is a position in Europe, NaN where blank.
     """
 
@@ -36,20 +37,26 @@ class Reading:
 
 REASONS = [
     "",
-    "unsigned_west",
+    "wrong_sign",
     "swapped_axes",
-    "swapped_axes unsigned_west",
+    "swapped_axes wrong_sign",
     "metres_as_degrees",
     "metres_as_degrees swapped_axes",
 ]
 
 
 def grid_nodes(point_id: np.ndarray) -> np.ndarray:
-    """Easting and northing in m, float64 (n, 2), of identifiers as text; NaN where one is not eight digits."""
+    """Easting and northing in m, float64 (n, 2), of identifiers as text.
+
+    NaN where one is not eight digits, or lies outside `EUROPE`.
+    """
     is_id = np.array([re.fullmatch(r"[0-9]{8}", text) is not None for text in point_id], bool)
     numbers = np.where(is_id, point_id, "0").astype(np.int64)
     nodes = np.column_stack([numbers // 10_000, numbers % 10_000]) * 1000.0
-    nodes[~is_id] = np.nan
+    longitude, latitude = to_degrees(nodes)
+    west, south, east, north = EUROPE
+    inside = (west <= longitude) & (longitude <= east) & (south <= latitude) & (latitude <= north)
+    nodes[~(is_id & inside)] = np.nan
     return nodes
 
 
@@ -59,15 +66,24 @@ def to_degrees(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(longitude), np.asarray(latitude)
 
 
-def best_reading(longitude: np.ndarray, latitude: np.ndarray, nodes: np.ndarray, *, margin_m: float) -> Reading:
+def best_reading(
+    longitude: np.ndarray,
+    latitude: np.ndarray,
+    nodes: np.ndarray,
+    *,
+    margin_m: float,
+    is_west: np.ndarray | None = None,
+) -> Reading:
     """The reading nearest to the grid nodes; another one than as published must be nearer by more than `margin_m`.
 
     Parameters
     ----------
     longitude, latitude : float64 as published, NaN where blank.
     nodes : float64 (n, 2) in EPSG:3035.
+    is_west : where a longitude is published without sign and lies west of Greenwich; None where all have signs.
     """
-    readings = list(_readings(longitude, latitude))
+    signed = longitude if is_west is None else np.where(is_west, -np.abs(longitude), longitude)
+    readings = list(_readings(longitude, latitude, signed))
     places = [_TO_GRID.transform(*reading) for reading in readings]
     away = np.array([np.hypot(x - nodes[:, 0], y - nodes[:, 1]) for x, y in places])
     blank = np.isnan(longitude) | np.isnan(latitude)
@@ -79,10 +95,12 @@ def best_reading(longitude: np.ndarray, latitude: np.ndarray, nodes: np.ndarray,
     return Reading(chosen[:, 0], chosen[:, 1], reason, distance)
 
 
-def _readings(longitude: np.ndarray, latitude: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _readings(
+    longitude: np.ndarray, latitude: np.ndarray, signed: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Longitudes and latitudes in the order of `REASONS`; infinite where they are none."""
-    yield _on_earth(longitude, latitude)
-    yield _on_earth(-longitude, latitude)
+    yield _on_earth(signed, latitude)
+    yield _on_earth(-signed, latitude)
     yield _on_earth(latitude, longitude)
     yield _on_earth(-latitude, longitude)
     yield _from_metres(longitude, latitude)

@@ -86,40 +86,86 @@ def read_surveys(files: list[Path], columns: dict[str, Column]) -> Surveyed:
 
 
 def _read_survey(file: Path, columns: dict[str, Column]) -> tuple[pa.Table, np.ndarray, list[LedgerRow]]:
-    delimiter, header = _header(file)
-    names = _names(file, header, columns)
+    lines = _lines(file)
+    delimiter, header = _header(file, lines)
+    names, numbers = _names(file, header, columns), sorted(lines)[1:]
+    table, broken = _parse(file, lines, numbers, names, delimiter)
+    if table is None or len(table) + len(broken) != len(numbers):  # a quote that stays open swallows lines
+        is_open = {number: _is_open(lines[number], delimiter) for number in numbers}
+        swallowing = [
+            _broken(file, number, "quotes", f"a quote stays open: {_text(lines[number])[:80]}")
+            for number in numbers
+            if is_open[number]
+        ]
+        numbers = [number for number in numbers if not is_open[number]]
+        table, broken = _parse(file, lines, numbers, names, delimiter)
+        if table is None or len(table) + len(broken) != len(numbers):
+            raise _unreadable(file, "its lines are no rows")
+        broken = swallowing + broken
+    kept = np.setdiff1d(numbers, [int(row.unit.rpartition(":")[2]) for row in broken])
+    return _trimmed(table), np.array([f"{file.name}:{number}" for number in kept], object), broken
+
+
+def _lines(file: Path) -> dict[int, bytes]:
+    """Lines that hold something, by their numbers in the file; no cell has a line break."""
+    try:
+        data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file, error) from error
+    lines = {number: line for number, line in enumerate(data.splitlines(), 1) if line.strip()}
+    if not lines:
+        raise _unreadable(file, "it is empty")
+    return lines
+
+
+def _header(file: Path, lines: dict[int, bytes]) -> tuple[str, list[str]]:
+    """The delimiter, and the names in lower case."""
+    first = _text(lines[min(lines)])
+    delimiter = max(_DELIMITERS, key=first.count)
+    try:
+        return delimiter, [name.strip().casefold() for name in next(csv.reader([first], delimiter=delimiter))]
+    except csv.Error as error:
+        raise _unreadable(file, error) from error
+
+
+def _parse(
+    file: Path, lines: dict[int, bytes], numbers: list[int], names: list[str], delimiter: str
+) -> tuple[pa.Table | None, list[LedgerRow]]:
+    """A table of texts and the lines with other cells than the header's; no table where quotes are not closed."""
     broken: list[LedgerRow] = []
 
     def skip(row: arrow_csv.InvalidRow) -> str:
         evidence = f"{row.actual_columns} cells; expected {row.expected_columns}: {row.text[:80]}"
-        broken.append(LedgerRow(f"{file.name}:{row.number}", STAGE, "rejected", "cells", evidence))
+        broken.append(_broken(file, numbers[row.number - 1], "cells", evidence))
         return "skip"
 
     try:
         table = arrow_csv.read_csv(
-            file,
-            arrow_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
+            pa.py_buffer(b"\n".join([lines[number] for number in numbers]) + b"\n"),
+            arrow_csv.ReadOptions(column_names=names, use_threads=False),
             arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
-    except pa.ArrowException as error:
-        raise _unreadable(file, error) from error
-    skipped = np.array([int(row.unit.rpartition(":")[2]) for row in broken], int)
-    lines = np.setdiff1d(np.arange(2, 2 + len(table) + len(skipped)), skipped)
-    return _trimmed(table), np.array([f"{file.name}:{line}" for line in lines], object), broken
+    except (pa.ArrowException, IndexError):
+        return None, []
+    return table, broken
 
 
-def _header(file: Path) -> tuple[str, list[str]]:
-    """The delimiter, and the names in lower case."""
+def _is_open(line: bytes, delimiter: str) -> bool:
     try:
-        with open(file, encoding="utf-8-sig", newline="") as handle:
-            first = handle.readline(100_000)
-        if not first.strip():
-            raise ValueError("its first line is empty")
-        delimiter = max(_DELIMITERS, key=first.count)
-        return delimiter, [name.strip().casefold() for name in next(csv.reader([first], delimiter=delimiter))]
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(file, error) from error
+        next(csv.reader([_text(line)], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return True
+    return False
+
+
+def _text(line: bytes) -> str:
+    return line.decode()
+
+
+def _broken(file: Path, number: int, reason: str, evidence: str) -> LedgerRow:
+    return LedgerRow(f"{file.name}:{number}", STAGE, "rejected", reason, evidence)
 
 
 def _names(file: Path, header: list[str], columns: dict[str, Column]) -> list[str]:
@@ -151,7 +197,7 @@ def _trimmed(table: pa.Table) -> pa.Table:
     return pa.table(clean, names=table.column_names)
 
 
-def _unreadable(file: Path, error: Exception) -> SurveyError:
+def _unreadable(file: Path, error: Exception | str) -> SurveyError:
     first = next(iter(str(error).splitlines()), "") or type(error).__name__
     return SurveyError(
         f"{file}: not readable as CSV in UTF-8 ({first[:200]}); expected a table of LUCAS points with a header. "

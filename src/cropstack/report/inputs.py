@@ -29,9 +29,9 @@ class Files:
 class Inputs:
     """What was read of one recipe.
 
-    `reasons` are those of rejects.csv by area, and of all areas under `EVERYWHERE`; `balance` and `coverage` are the
-    rows of balance.csv and split_coverage.csv; `tile_years` are (country, tile, year). Of `rules` there may be figures
-    in the folder `logs`; `disk` are the folders that the build writes.
+    `reasons` are those of rejects.csv by area, and of all areas under `EVERYWHERE`; `balance`, `coverage` and
+    `leakage` are the rows of balance.csv, split_coverage.csv and leakage.csv; `tile_years` are (country, tile, year).
+    Of `rules` there may be figures in the folder `logs`; `disk` are the folders that the build writes.
     """
 
     recipe: str
@@ -47,6 +47,7 @@ class Inputs:
     scenes: list[Scene]
     splits: list[dict[str, str]]
     coverage: list[dict[str, str]]
+    leakage: list[dict[str, str]]
     tile_years: list[tuple[str, str, int]]
     size_px: int
     files: Files

@@ -14,6 +14,7 @@ from cropstack.report.parcel_map import parcel_map
 from cropstack.report.tables import count_by, spread
 
 TILES_SHOWN = 8
+SEEN = "parcels_seen_in_another_split"  # of leakage.csv
 
 
 def places(inputs: Inputs) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def places(inputs: Inputs) -> dict[str, Any]:
             for name in sorted({scenario for scenario, _ in counts})
         ],
         "parcel_splits": parcel_counts(inputs.coverage),
+        "seen": {row["scenario"]: int(row["number"]) for row in inputs.leakage if row["check"] == SEEN},
     }
 
 

@@ -23,6 +23,7 @@ def write_report(
     splits: Path,
     parcel_splits: Path,
     coverage: Path,
+    leakage: Path,
     scenes: list[Path],
     patches: list[Path],
     previews: list[Path],
@@ -81,6 +82,7 @@ def write_report(
         scenes=_scenes(keys, scenes),
         splits=read_csv(splits),
         coverage=read_csv(coverage),
+        leakage=read_csv(leakage),
         tile_years=sorted(areas),
         size_px=size_px,
         files=Files(

@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         "parcel_index": pa.int64(), "split": pa.string(), "reason": pa.string(),
     }
 )  # fmt: skip
+LEAKAGE = ["scenario", "check", "number"]
 COVERAGE = ["scenario", "split", "reason", "class", "patches", "patch_pixels", "parcels", "parcel_pixels"]
 OTHER = "other"  # classes outside the legend
 NONE = [0, 0]
@@ -37,10 +38,12 @@ def assign_parcel_splits(
     splits: Path,
     labels: list[Path],
     tiles: list[Path],
+    parcels: list[Path],
     legend: Path,
     classes: Path,
     parcel_splits: Path,
     coverage: Path,
+    leakage: Path,
     *,
     tile_years: list[list[Any]],
 ) -> None:
@@ -50,12 +53,14 @@ def assign_parcel_splits(
     ----------
     splits : table of `assign_splits`.
     labels : label files, in the order of `tile_years` (country, tile, year).
-    tiles : tables of `assign_tiles`, named ``<country>_<year>_tiles.parquet``.
+    tiles, parcels : tables of `assign_tiles` and `harmonise_parcels`, named ``<country>_<year>_tiles.parquet`` and
+        ``<country>_<year>_parcels.parquet``.
     parcel_splits : scenario, country, tile, year, parcel_index, split (empty: left out), reason (``not_owned``,
         ``no_pixel``, ``touches_other_split``); sorted by scenario, country, tile, year and parcel. A parcel that two
         tiles show has a row for each, and at most one with a split.
     coverage : for each scenario and split, and for each reason against one, by class of the legend: patches with the
         class, its pixels in them, parcels, and pixels of these. Classes that a split lacks stand there with 0.
+    leakage : numbers by scenario and check, see `audit`.
 
     Raises
     ------
@@ -65,33 +70,63 @@ def assign_parcel_splits(
     crops = read_legend(legend, read_classes(classes))
     keys: list[TileYear] = [(str(country), str(tile), int(year)) for country, tile, year in tile_years]
     pieces = {key: read_pieces(path, tile=key[1], year=key[2]) for key, path in zip(keys, labels, strict=True)}
-    owned = {key: owned_parcels(tiles, key) for key in keys}
+    owned = {key: owned_classes(tiles, parcels, key, drawn=pieces[key]) for key in keys}
     patches = read_patch_splits(splits, [(tile, year) for _, tile, year in keys])
     rows: list[list[object]] = []
+    audited: list[list[object]] = []
     with create_csv(parcel_splits, SCHEMA) as writer:
         for scenario, of_scenario in patches.groupby("scenario"):
             here = with_splits(pieces, of_scenario, origin=f"{splits}: {scenario}")
-            parcels = {key: split_parcels(here[key], owned[key]) for key in sorted(here)}
-            for key, table in parcels.items():
+            assigned = {key: split_parcels(here[key], owned[key]) for key in sorted(here)}
+            for key, table in assigned.items():
                 writer.write_table(_as_rows(str(scenario), key, table))
-            rows += coverage_rows(str(scenario), here, parcels, crops)
-            print(f"{scenario}: " + audit(here, parcels))
+            rows += coverage_rows(str(scenario), here, assigned, crops)
+            checks = audit(here, assigned)
+            audited += [[scenario, check, number] for check, number in checks.items()]
+            print(f"{scenario}: " + ", ".join(f"{number} {check}" for check, number in checks.items()))
     write_csv(coverage, COVERAGE, rows)
+    write_csv(leakage, LEAKAGE, audited)
 
 
-def owned_parcels(tiles: list[Path], key: TileYear) -> np.ndarray:
-    """Numbers of the parcels that a tile owns in a year, sorted; LayoutError where one stands twice."""
+def owned_classes(tiles: list[Path], parcels: list[Path], key: TileYear, *, drawn: pd.DataFrame) -> pd.Series:
+    """Class codes by number of the parcels that a tile owns in a year, sorted.
+
+    Those `drawn` have the class of their pixels, given as 0 here; only for the others, parcels are read.
+
+    Raises
+    ------
+    LayoutError : a parcel stands twice, or has no class.
+    """
     country, tile, year = key
-    found = [path for path in tiles if path.name == f"{country}_{year}_tiles.parquet"]
-    if len(found) != 1:
-        raise LayoutError(f"{country}_{year}_tiles.parquet: given {len(found)} times; expected once. Name it once.")
-    with reading(found[0], "a table of tiles"):
-        table = pq.read_table(found[0], columns=["parcel_index"], filters=[("tile", "=", tile)])
+    with reading(table_of := _of_country(tiles, f"{country}_{year}_tiles.parquet"), "a table of tiles"):
+        table = pq.read_table(table_of, columns=["parcel_index"], filters=[("tile", "=", tile)])
     owned, times = np.unique(table["parcel_index"].to_numpy(), return_counts=True)
     if (times > 1).any():
         twice = owned[times > 1][0]
-        raise LayoutError(f"{found[0]}: parcel {twice} stands twice; expected once. Delete build/labels and run again.")
-    return owned
+        raise LayoutError(f"{table_of}: parcel {twice} stands twice; expected once. Delete build/labels and run again.")
+    codes = pd.Series(0, index=owned)
+    undrawn = np.setdiff1d(owned, drawn["parcel_index"])
+    if len(undrawn):
+        codes[undrawn] = _class_codes(_of_country(parcels, f"{country}_{year}_parcels.parquet"), undrawn)
+    return codes
+
+
+def _of_country(paths: list[Path], name: str) -> Path:
+    found = [path for path in paths if path.name == name]
+    if len(found) != 1:
+        raise LayoutError(f"{name}: given {len(found)} times; expected once. Name it once.")
+    return found[0]
+
+
+def _class_codes(path: Path, numbers: np.ndarray) -> np.ndarray:
+    with reading(path, "a table of parcels"):
+        chosen = [("parcel_index", "in", numbers.tolist())]
+        table = pq.read_table(path, columns=["parcel_index", "class_code"], filters=chosen).to_pandas()
+    codes = table.drop_duplicates("parcel_index").set_index("parcel_index")["class_code"].reindex(numbers)
+    if codes.isna().any():
+        first = numbers[codes.isna().to_numpy()][0]
+        raise LayoutError(f"{path}: parcel {first} is not there or has no class. Delete build/labels and run again.")
+    return codes.to_numpy(np.int64)
 
 
 def with_splits(
@@ -156,12 +191,15 @@ def _numbers(table: pd.DataFrame) -> dict[tuple[str, ...], list[int]]:
     return dict(zip(table.index.to_list(), table.to_numpy().tolist(), strict=True))
 
 
-def audit(pieces: dict[TileYear, pd.DataFrame], parcels: dict[TileYear, pd.DataFrame]) -> str:
+def audit(pieces: dict[TileYear, pd.DataFrame], parcels: dict[TileYear, pd.DataFrame]) -> dict[str, int]:
     """What lies in two splits, recounted from the pieces.
 
-    First parcels that have a split and pixels in patches of another on their own tile, or a split on two tiles: always
-    0. Then those whose ground lies in patches of another split on an overlapping tile: no series is taken there, but a
-    model of patches sees the same field twice.
+    Returns
+    -------
+    ``parcels_with_a_split``; ``parcels_in_two_splits``, which have a split and pixels in patches of another on their
+    own tile, or a split on two tiles: always 0; ``parcels_without_a_split``; ``parcels_seen_in_another_split``: their
+    ground lies in patches of another split on an overlapping tile. No series is taken there, but a model of patches
+    sees the same field twice.
 
     Raises
     ------
@@ -175,20 +213,20 @@ def audit(pieces: dict[TileYear, pd.DataFrame], parcels: dict[TileYear, pd.DataF
         )
         for key, table in parcels.items()
     ]
-    chosen = pd.concat([table for table, _ in named]).query("split != ''")[[*place, "tile", "split"]]
+    every = pd.concat([table for table, _ in named])
+    chosen = every.query("split != ''")[[*place, "tile", "split"]]
     seen = pd.concat([table for _, table in named])[[*place, "tile", "split"]]
     both = chosen.merge(seen, on=place, suffixes=("", "_seen"))
     other = both[both["split"] != both["split_seen"]]
     leaked = int((other["tile"] == other["tile_seen"]).sum()) + int(chosen.duplicated(place).sum())
     if leaked:
         raise LayoutError(f"{leaked} parcels have a split and lie in patches of another; expected 0. Report this.")
-    overlapping = len(other.drop_duplicates(place))
-    left_out = pd.concat(parcels.values())["reason"].value_counts().drop("", errors="ignore").sort_index()
-    why = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "none"
-    return (
-        f"{len(chosen)} parcels, 0 in two splits; left out: {why}; {overlapping} lie in patches of another split on an "
-        "overlapping tile"
-    )
+    return {
+        "parcels_with_a_split": len(chosen),
+        "parcels_in_two_splits": leaked,
+        "parcels_without_a_split": len(every) - len(chosen),
+        "parcels_seen_in_another_split": len(other.drop_duplicates(place)),
+    }
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cropstack.errors import ConfigError
+from cropstack.errors import ConfigError, LayoutError
 from cropstack.files import read_csv, write_csv
 from cropstack.legend import LegendClass, read_classes, read_legend
 from cropstack.splits.patch_contents import PatchContent, legend_pixels, read_patches, stratum_class
@@ -197,7 +197,12 @@ def coverage(
 
 
 def leakage(scenario: str, assigned: dict[Sample, str], contents: Contents) -> Iterator[str]:
-    """One line: places in two splits (always 0), and parcels that an edge cuts between patches of different splits."""
+    """One line: parcels that an edge cuts between patches of different splits; no place may lie in two.
+
+    Raises
+    ------
+    LayoutError : a place in two splits.
+    """
     splits: dict[Place, set[str]] = defaultdict(set)
     parts: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     for sample, split in assigned.items():
@@ -207,8 +212,10 @@ def leakage(scenario: str, assigned: dict[Sample, str], contents: Contents) -> I
     for samples in parts.values():
         parcels, cut_parcels = _parcels_in_two_splits([(contents[s].parcels, assigned[s]) for s in samples])
         total, shared = total + parcels, shared + cut_parcels
-    twice = sum(len(found) > 1 for found in splits.values())
-    yield f"{scenario}: {twice} places in two splits; {shared} of {total} parcels lie in patches of two splits"
+    twice = sorted(place for place, found in splits.items() if len(found) > 1)
+    if twice:
+        raise LayoutError(f"{scenario}: {len(twice)} places are in two splits, the first {twice[0]}. Report this.")
+    yield f"{scenario}: 0 places in two splits; {shared} of {total} parcels lie in patches of two splits"
 
 
 def _parcels_in_two_splits(parts: list[tuple[np.ndarray, str]]) -> tuple[int, int]:

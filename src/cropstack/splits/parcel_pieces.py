@@ -34,17 +34,17 @@ def pieces_of_patch(labels: np.ndarray, parcels: np.ndarray) -> pd.DataFrame:
     return pieces[pieces["parcel_index"] != 0]
 
 
-def split_parcels(pieces: pd.DataFrame, owned: np.ndarray) -> pd.DataFrame:
+def split_parcels(pieces: pd.DataFrame, owned: pd.Series) -> pd.DataFrame:
     """Split of every parcel of one tile and year in one scenario, sorted by parcel_index.
 
     Parameters
     ----------
     pieces : as `read_pieces` gives them, with the patch's `split`.
-    owned : parcel numbers whose owner is this tile.
+    owned : by number of the parcels whose owner is this tile, the class of those without a pixel.
 
     Returns
     -------
-    parcel_index, class_code (0 without a pixel), pixels, split (empty: left out), reason (empty: has a split).
+    parcel_index, class_code, pixels, split (empty: left out), reason (empty: has a split).
     The split is that of the patch with most of the parcel's pixels, the upper left one of equals. Left out are
     parcels that another tile owns, that have no pixel, or that touch patches of different splits.
     """
@@ -53,13 +53,13 @@ def split_parcels(pieces: pd.DataFrame, owned: np.ndarray) -> pd.DataFrame:
     parcels = largest.set_index("parcel_index")[["class_code", "split"]].assign(
         pixels=by_parcel["pixels"].sum(), touched=by_parcel["split"].nunique()
     )
-    parcels = parcels.reindex(np.union1d(parcels.index.to_numpy(), owned))
-    here, touched = parcels.index.isin(owned), parcels["touched"].fillna(0)
+    parcels = parcels.reindex(np.union1d(parcels.index, owned.index))
+    here, touched = parcels.index.isin(owned.index), parcels["touched"].fillna(0)
     reason = np.select([~here, touched == 0, touched > 1], [NOT_OWNED, NO_PIXEL, TOUCHES_OTHER_SPLIT], "")
     return pd.DataFrame(
         {
             "parcel_index": parcels.index.to_numpy(np.int64),
-            "class_code": parcels["class_code"].fillna(0).to_numpy(np.int64),
+            "class_code": parcels["class_code"].fillna(owned).to_numpy(np.int64),
             "pixels": parcels["pixels"].fillna(0).to_numpy(np.int64),
             "split": np.where(reason == "", parcels["split"].to_numpy(object), ""),
             "reason": reason,
