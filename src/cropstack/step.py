@@ -19,6 +19,7 @@ from cropstack.errors import CropstackError
 from cropstack.usage import write_usage
 
 PACKAGE = Path(__file__).parent
+DATA = {".css", ".csv", ".html", ".js", ".json", ".svg", ".txt", ".yaml"}
 OWN_PARAMS = {"code", "found"}  # params that only trigger reruns
 
 
@@ -167,8 +168,8 @@ def code_of(*modules: str) -> str:
 
     Computed from the syntax trees without docstrings, so that a comment or a docstring changes nothing
     and a changed constant does. Modules are dotted, without the package: ``"scenes.read_s2"``. They are followed
-    through import statements only: what a step loads by name stands beside it in the rule. Files beside them that are
-    no Python (templates, style sheets) count as they are.
+    through import statements only: what a step loads by name stands beside it in the rule. `DATA` files beside them
+    (templates, style sheets) count as they are; what an editor leaves there does not.
     """
     digest = hashlib.sha256()
     names = sorted({name for module in modules for name in _closure(f"cropstack.{module}")})
@@ -180,7 +181,7 @@ def code_of(*modules: str) -> str:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if file.is_file() and file.suffix not in {".py", ".pyc"}]
+    return [file for file in folder.iterdir() if file.suffix in DATA and not file.name.startswith(".")]
 
 
 def _closure(module: str) -> set[str]:

@@ -171,6 +171,10 @@ def digest_of(package: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str,
         ("__init__.py", "import cropstack.other\n", True),
         ("stage/__init__.py", "VERSION = 2\n", True),
         ("stage/page.html", "<div>", True),
+        ("stage/.page.html.swp", "x", False),
+        ("stage/.#page.html", "x", False),
+        ("stage/run.py~", "x", False),
+        ("stage/run.py.orig", "x", False),
     ],
 )
 def test_the_code_digest_changes_with_the_code_that_a_step_imports(

@@ -15,7 +15,7 @@ from cropstack.bands import S2_BANDS
 from cropstack.errors import CropstackError, LayoutError
 from cropstack.files import read_ledger, sha256
 from cropstack.grid import PATCH_PX
-from cropstack.layouts.write_sen4agrinet import write_sen4agrinet
+from cropstack.layouts.write_sen4agrinet import dates_of_patches, write_sen4agrinet
 
 TIMES = ["2019-04-12T10:56:27.461000Z", "2019-06-01T10:56:30.000001Z", "2019-09-30T11:00:00.500000Z"]
 FIRST = "S2A_20190412T105031_R051_T31TCG"
@@ -256,3 +256,10 @@ def test_a_full_disk_leaves_no_patch_behind(written: SimpleNamespace, small_disk
         )  # fmt: skip
     assert not patches.exists()
     assert not list(patches.parent.iterdir())
+
+
+def test_a_date_stays_where_any_resolution_has_a_valid_pixel() -> None:
+    """Of three patches: only 60 m, only 20 m, none."""
+    counts = {10: [[0, 0, 0]], 20: [[0, 5, 0]], 60: [[7, 0, 0]]}
+    scene = SimpleNamespace(valid_count={resolution: np.array(rows) for resolution, rows in counts.items()})
+    assert dates_of_patches([scene]) == {(0, 0): (0,), (0, 1): (0,), (0, 2): ()}

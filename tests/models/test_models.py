@@ -17,6 +17,13 @@ SIZES = {"unet": {"months": 6, "features": 4, "classes": 11}, "tempcnn": {"month
 PARAMETERS = {"unet": 1_878_220, "tempcnn": 719_755}  # of the published code, instantiated
 INPUTS = {"unet": (6, 4, 61, 61), "tempcnn": (7, 26)}
 OUTPUTS = {"unet": (12, 61, 61), "tempcnn": (11,)}
+DROPOUT = {"unet": [], "tempcnn": [0.2] * 4}  # SOURCE: S4A-Models ae5a376, model/PAD_unet.py and oad_experiments.py
+# Of the published code (S4A-Models ae5a376) with PyTorch 2.13.0, its metrics and loggers stubbed: `UNet` of
+# model/PAD_unet.py and `TempCNN(26, 11, 7)` of model/OAD_TempCNN.py, filled and asked as the test does with ours.
+ANSWERS = {
+    "unet": [-4.789149, -2.358342, -2.443037, -4.209903, -0.927524, -4.079664],
+    "tempcnn": [-3.383617, -1.323828, -2.081736, -4.347180, -2.862951, -4.558308],
+}
 
 
 @pytest.fixture(params=sorted(MODELS))
@@ -35,6 +42,26 @@ def test_every_model_has_a_module_and_a_table(root: Path) -> None:
 def test_parameters_are_exactly_the_published_ones(named: tuple[str, nn.Module]) -> None:
     name, model = named
     assert sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad) == PARAMETERS[name]
+
+
+def test_answers_equal_those_of_the_published_code(named: tuple[str, nn.Module]) -> None:
+    """Every second class of a series and of the last pixel of 13 × 13, which pooling cuts and padding refills."""
+    name, model = named
+    model.double().eval()
+    shape = {"unet": (6, 4, 13, 13), "tempcnn": (7, 26)}[name]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            bound = (6 / parameter[0].numel()) ** 0.5 if parameter.ndim > 1 else 1
+            values = np.random.default_rng(parameter.numel()).uniform(-bound, bound, parameter.shape)
+            parameter[:] = torch.from_numpy(values)
+        output = model(torch.from_numpy(np.random.default_rng(0).random((1, *shape))))
+    answers = output.reshape(OUTPUTS[name][0], -1)[::2, -1]
+    np.testing.assert_allclose(answers.numpy(), ANSWERS[name], atol=1e-5)
+
+
+def test_dropout_is_that_of_the_published_code(named: tuple[str, nn.Module]) -> None:
+    name, model = named
+    assert [layer.p for layer in model.modules() if isinstance(layer, nn.Dropout)] == DROPOUT[name]
 
 
 def test_outputs_are_log_probabilities_of_every_pixel_or_series(named: tuple[str, nn.Module]) -> None:

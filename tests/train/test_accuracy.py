@@ -121,6 +121,7 @@ def write_parcels(place: TileYear, path: Path, months: list[int], series: list[d
         part = np.ascontiguousarray(values[MONTHS[0] - 1 : MONTHS[-1]])
         fill_linear(part)
         columns |= {f"{band}_{month:02d}_{statistic}": pa.array(part[i]) for i, month in enumerate(MONTHS)}
+    columns |= {f"{month:02d}_filled": pa.array([month not in months] * len(place.codes)) for month in MONTHS}
     about = {"cropstack": json.dumps({"tile": place.tile, "year": place.year})}
     pq.write_table(pa.table(columns).replace_schema_metadata(about), path)
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from cropstack.errors import ConfigError
-from cropstack.train.experiment import expand, experiment_from, fingerprint, seed_of
+from cropstack.train.experiment import expand, experiment_from, fingerprint, seed_of, seed_of_samples
 
 TRAINING = {"epochs": 10, "batch_size": 32, "learning_rate": 0.001, "schedule": "plateau", "weighted": True}
 UNET = {"model": "unet", "scenarios": ["scenario1", "scenario2"], "max_samples": 1000, "training": TRAINING}
@@ -56,6 +56,14 @@ def test_contradictions_are_named() -> None:
         tables(UNET | {"scenarios": ["scenario9"]})
     with pytest.raises(ConfigError, match=r'leave_out: no experiment "scenario1_unett"; did you mean "scenario1_unet"'):
         tables(UNET, leave_out=["scenario1_unett"])
+
+
+def test_models_of_a_scenario_are_compared_on_the_same_samples() -> None:
+    first, second = tables(UNET, NEIGHBOUR | {"scenarios": ["scenario1"]})["oad"][0], tables(UNET)["pad"]
+    other = experiment_from(first | {"model": "tempcnn", "name": "scenario1_tempcnn", "training": TRAINING})
+    one, unet, elsewhere = (experiment_from(settings) for settings in (first, *second[:2]))
+    assert seed_of_samples(one, "test") == seed_of_samples(other, "test") != seed_of_samples(one, "train")
+    assert len({seed_of_samples(each, "test") for each in (one, unet, elsewhere)}) == 3
 
 
 def test_seeds_and_fingerprints_differ_by_what_they_are_for() -> None:

@@ -1,5 +1,6 @@
 """Loss and masks, learning, the guard against NaN, and resuming bit for bit."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
+from torch import nn
 
 from cropstack.errors import CropstackError
 from cropstack.models import MODELS
@@ -125,6 +127,46 @@ def test_a_tiny_batch_is_learned_by_heart(make: SimpleNamespace, monkeypatch: py
     predicted, truth = predict(network, samples, classes=3, batch_size=4)
     np.testing.assert_array_equal(truth, targets)
     assert (predicted == truth).mean() > 0.99
+
+
+def step_by_hand(model: nn.Module, optimiser: torch.optim.Adam, inputs: np.ndarray, targets: np.ndarray) -> float:
+    """One step on the known targets; their classes weigh 1, 2 and 3. Returns the gradient's norm before the cut."""
+    known = np.flatnonzero(targets != -1)
+    optimiser.zero_grad()
+    chosen = model(torch.from_numpy(inputs[known]))[range(len(known)), targets[known]]
+    (-chosen * (1 + torch.from_numpy(targets[known]))).mean().backward()
+    gradients = [parameter.grad for parameter in model.parameters()]
+    norm = float(np.sqrt(sum((gradient**2).sum().item() for gradient in gradients)))
+    for gradient in gradients:
+        gradient *= min(1, 10 / norm)
+    optimiser.step()
+    return norm
+
+
+@pytest.mark.parametrize(("level", "cut"), [(1, [False, False]), (3, [False, True]), (5, [True, True])])
+def test_steps_follow_the_mean_over_known_targets_and_a_gradient_of_at_most_ten(
+    make: SimpleNamespace, tmp_path: Path, level: int, cut: list[bool]
+) -> None:
+    """Two batches with 1 and 4 known targets, because Adam forgives a factor unless it changes between steps."""
+    inputs = (level * np.random.default_rng(6).normal(size=(8, 4, 3))).astype("f4")
+    samples, batches = make.samples(inputs, np.array([0, 1, 2, 0, -1, -1, 1, -1])), []
+
+    def read(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batches.append(samples.read(index))
+        return batches[-1]
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3), nn.LogSoftmax(dim=1))
+    twin = deepcopy(model)
+    training = replace(make.training, epochs=1, batch_size=4, learning_rate=0.1)
+    fit(
+        model, Samples(8, samples.shape, read), samples, make.experiment("tempcnn", training=training),
+        weights=torch.tensor([1.0, 2.0, 3.0]), checkpoint=Checkpoint(tmp_path / "r", ""),
+    )  # fmt: skip
+    assert sorted((targets != -1).sum() for _, targets in batches) == [1, 4]
+    optimiser = torch.optim.Adam(twin.parameters(), lr=0.1)
+    assert [step_by_hand(twin, optimiser, *batch) > 10 for batch in batches] == cut
+    torch.testing.assert_close(model.state_dict(), twin.state_dict())
 
 
 def test_background_is_no_answer(make: SimpleNamespace) -> None:

@@ -87,6 +87,20 @@ def test_a_missing_value_counts_only_in_the_months_of_the_series(
     ]  # parcel 6 lacks June
 
 
+def test_a_parcel_whose_months_are_all_interpolated_teaches_nothing(
+    parcels: SimpleNamespace, make: SimpleNamespace
+) -> None:
+    whole = pq.read_table(parcels.store)
+    for month in MONTHS:
+        name = f"{month:02d}_filled"
+        values = [number == 1 or (number == 2 and month > MONTHS[0]) for number in range(1, 10)]
+        whole = whole.set_column(whole.column_names.index(name), name, pa.array(values))
+    pq.write_table(whole, parcels.store)
+    drawn = drawn_of(parcels, make)
+    assert drawn.parts["train"].units["parcel_index"].tolist() == [2, 8]
+    assert drawn.accounts[0].fates["train", "no_measured_month"] == 1
+
+
 def test_parcels_outside_the_legend_and_of_other_areas_are_counted(
     parcels: SimpleNamespace, make: SimpleNamespace
 ) -> None:

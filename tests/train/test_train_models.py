@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
@@ -119,6 +120,7 @@ def test_a_class_that_a_split_lacks_is_visible(trained: Path) -> None:
     assert [found[f"support_{split}", "Grapes"] for split in ("train", "val", "test")] == ["0", "0", "1"]
     assert found["recall", "Grapes"] == "0.000000"
     assert found["support_train", "Peas"] == "0"
+    assert found["classes_missing_train", ""] == "9"  # all but wheat and maize
     assert int(found["samples_train", ""]) == int(found["support_train", "Wheat"]) + int(
         found["support_train", "Maize"]
     )
@@ -140,6 +142,23 @@ def test_classes_that_differ_are_learned(trained: Path) -> None:
     found = metrics(trained / "oad/scenario1_tempcnn")
     assert float(found["overall_accuracy", ""]) > 0.9
     assert float(found["overall_accuracy", ""]) > float(found["majority_share", ""]) + 0.15
+
+
+def test_weighted_losses_count_a_crop_by_its_share_of_the_training_set(make: SimpleNamespace, tmp_path: Path) -> None:
+    """Train holds 24 parcels of Wheat and 8 of Maize; validation holds Grapes only, which then weigh nothing."""
+    store = make.parcels(tmp_path / "31TCJ_2019_parcels.parquet", [110] * 24 + [120] * 8 + [330] * 6)
+    splits = ["train"] * 32 + ["val"] * 3 + ["test"] * 3
+    losses = {}
+    for weighted in (True, False):
+        training = replace(make.training, epochs=1, weighted=weighted)
+        inputs = SimpleNamespace(
+            composites=[store], splits=make.parcel_splits(tmp_path / "parcel_splits.csv", "31TCJ", 2019, splits),
+            experiments=[make.experiment("tempcnn", training=training)],
+        )  # fmt: skip
+        folder = run(inputs, make, tmp_path / str(weighted), tmp_path / "resume") / "scenario1_tempcnn"
+        losses[weighted] = pd.read_csv(folder / "training.csv").loc[0]
+    assert losses[True]["val_loss"] == 0 < losses[False]["val_loss"]
+    assert losses[True]["train_loss"] != losses[False]["train_loss"]
 
 
 def test_the_saved_model_can_be_used(trained: Path) -> None:

@@ -19,6 +19,7 @@ UNKNOWN_CLASS = "unknown_class"
 NOT_IN_LEGEND = "not_in_legend"
 NO_LEGEND_PIXEL = "no_legend_pixel"
 MISSING_VALUE = "missing_value"
+NO_MEASURED_MONTH = "no_measured_month"
 OVER_LIMIT = "over_limit"
 
 

@@ -138,5 +138,14 @@ def fingerprint(experiment: Experiment, **rest: object) -> str:
 
 def seed_of(experiment: Experiment, *parts: object) -> int:
     """A seed for one random choice of an experiment, so that an interrupted run repeats the same choices."""
-    text = "/".join(str(part) for part in (experiment.seed, experiment.name, *parts))
+    return _seed(experiment.seed, experiment.name, *parts)
+
+
+def seed_of_samples(experiment: Experiment, split: str) -> int:
+    """A seed for the choice of samples: the same for all models of a table and scenario, which are compared on them."""
+    return _seed(experiment.seed, TABLE_OF[experiment.model], experiment.scenario, split)
+
+
+def _seed(*parts: object) -> int:
+    text = "/".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

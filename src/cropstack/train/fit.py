@@ -13,7 +13,8 @@ from cropstack.train.checkpoint import Checkpoint, State
 from cropstack.train.experiment import Experiment, Training, seed_of
 from cropstack.train.samples import UNKNOWN, Samples
 
-CLIP_NORM = 10.0  # SOURCE: S4A-Models, gradient clipping of the patch experiments
+CLIP_NORM = 10.0  # SOURCE: S4A-Models, gradient clipping of the patch experiments; here of those with parcels too
+LONG_EPOCH = 250  # batches; of a longer one the progress is shown
 PLATEAU: dict[str, Any] = {"factor": 0.5, "patience": 4}  # SOURCE: S4A-Models
 STEP: dict[str, Any] = {"step_size": 5, "gamma": 0.1}  # SOURCE: Sen4AgriNet, section VI-B
 
@@ -47,7 +48,8 @@ def fit(
     """Train `model` in place and leave it as it was after the epoch with the lowest validation loss.
 
     The state is saved after each epoch; a killed run continues there and ends with the same bits on the same machine
-    with the same number of threads. Losses are means over known targets.
+    with the same number of threads. Losses are means over known targets (S4A-Models divides by all pixels of parcels,
+    also those outside the legend, which have no loss).
 
     Returns
     -------
@@ -117,7 +119,8 @@ def _train_epoch(
     order = np.random.default_rng(seed_of(experiment, "order", epoch)).permutation(train.size)
     model.train()
     total, known = 0.0, 0
-    for inputs, targets in _batches(train, order, _training_of(experiment).batch_size):
+    batch_size = _training_of(experiment).batch_size
+    for number, (inputs, targets) in enumerate(_batches(train, order, batch_size), 1):
         here = int((targets != UNKNOWN).sum())
         optimiser.zero_grad()
         loss = summed_loss(model(inputs), targets, weights)
@@ -125,6 +128,8 @@ def _train_epoch(
         nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         optimiser.step()
         total, known = total + loss.item(), known + here
+        if number % LONG_EPOCH == 0:
+            print(f"{experiment.name}: epoch {epoch}, {number * batch_size} of {train.size} samples", flush=True)
     return total / known
 
 

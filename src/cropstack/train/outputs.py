@@ -18,7 +18,7 @@ def write_scores(
 ) -> None:
     """Write metrics.csv (metric, class, value) and confusion.csv; the class is empty where a metric is of all.
 
-    Shares have 6 decimals. A class that a split lacks shows as a support of 0 there.
+    Shares have 6 decimals. A class that a split lacks shows as a support of 0 there, and is counted and printed.
     """
     known = truth != UNKNOWN
     confusion = confusion_matrix(truth[known], predicted[known], classes=len(legend))
@@ -31,6 +31,10 @@ def write_scores(
         for p, answer in enumerate(legend)
     )
     write_csv(folder / "confusion.csv", ["truth", "predicted", "count", "share_of_predicted"], cells)
+    for split, part in parts.items():
+        missing = [crop.name for crop, support in zip(legend, part.support, strict=True) if not support]
+        if missing:
+            print(f"{folder.name}: {split} has no sample of {', '.join(missing)}")
     print(f"{folder.name}: " + ", ".join(f"{name} {value:.3f}" for name, value in scores(confusion).items()))
 
 
@@ -39,6 +43,7 @@ def _overall(confusion: np.ndarray, parts: dict[str, Part]) -> Iterator[tuple[st
         yield name, "", f"{value:.6f}"
     for split, part in parts.items():
         yield f"samples_{split}", "", part.samples.size
+        yield f"classes_missing_{split}", "", int((part.support == 0).sum())
 
 
 def _by_class(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from cropstack.files import reading
 from cropstack.legend import UNKNOWN as UNKNOWN_CODE
 from cropstack.train.account import (
     MISSING_VALUE,
+    NO_MEASURED_MONTH,
     NOT_IN_LEGEND,
     NOT_IN_SCENARIO,
     OVER_LIMIT,
@@ -32,7 +34,7 @@ STATISTICS = ("mean", "std")
 def parcel_parts(
     stores: list[Path], splits: Path, experiment: Experiment, class_of: np.ndarray, *, months: Sequence[int]
 ) -> Drawn:
-    """Parcels of composites tables by split; only those of the legend, and without a missing value in `months`.
+    """Parcels of composites tables by split; only those of the legend, measured and without a gap in `months`.
 
     Raises
     ------
@@ -66,15 +68,16 @@ def _parcels(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """All parcels of one file: place, parcel_index, target, split and fate (empty: usable); series of the usable."""
     tile, year = tile_year_of(store)
-    indices, codes, series = read_parcels(store, months)
+    indices, codes, series, measured = read_parcels(store, months)
     here = splits.loc[(splits["tile"] == tile) & (splits["year"] == year), ["parcel_index", "split", "reason"]]
     targets = classes_of(codes, class_of, origin=store)
     units = pd.DataFrame({"place": f"{year}_{tile}", "parcel_index": indices, "target": targets})
     _check_parcels(store, indices, here)
     units = units.merge(here, on="parcel_index", how="left").fillna({"split": "", "reason": NOT_IN_SCENARIO})
     missing = np.isnan(series).any(axis=(1, 2))
-    reasons = [units["split"] == "", codes == UNKNOWN_CODE, targets == UNKNOWN, missing]
-    units["fate"] = np.select(reasons, [units["reason"], UNKNOWN_CLASS, NOT_IN_LEGEND, MISSING_VALUE], "")
+    reasons = [units["split"] == "", codes == UNKNOWN_CODE, targets == UNKNOWN, missing, ~measured]
+    fates: list[Any] = [units["reason"], UNKNOWN_CLASS, NOT_IN_LEGEND, MISSING_VALUE, NO_MEASURED_MONTH]
+    units["fate"] = np.select(reasons, fates, "")
     return units.drop(columns="reason"), series[(units["fate"] == "").to_numpy()]
 
 
@@ -92,10 +95,11 @@ def _check_parcels(store: Path, indices: np.ndarray, splits: pd.DataFrame) -> No
         raise SampleError(f"{store}: lacks {len(strange)} parcels that have a split, {first}. {again}")
 
 
-def read_parcels(store: Path, months: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Parcel indices (n,), class codes (n,) and series (n, months, 2 × bands) in reflectance, float32.
+def read_parcels(store: Path, months: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Parcel indices (n,), class codes (n,), series (n, months, 2 × bands) in reflectance, float32; which are measured.
 
-    Features are mean then standard deviation of each band, bands sorted by name.
+    Measured (bool) is a parcel that has a month without an interpolated value. Features are mean then standard
+    deviation of each band, bands sorted by name.
 
     Raises
     ------
@@ -103,9 +107,11 @@ def read_parcels(store: Path, months: Sequence[int]) -> tuple[np.ndarray, np.nda
         infinite. CropstackError : the file is cut or damaged.
     """
     columns = [f"{band}_{month:02d}_{statistic}" for month in months for band in BANDS for statistic in STATISTICS]
-    _check_table(store, ["parcel_index", "class_code", *columns])
+    names = ["parcel_index", "class_code", *columns, *(f"{month:02d}_filled" for month in months)]
+    _check_table(store, names)
     with reading(store, "composites of parcels"):
-        data = pq.read_table(store, columns=["parcel_index", "class_code", *columns], page_checksum_verification=True)
+        data = pq.read_table(store, columns=names, page_checksum_verification=True)
+        measured = np.any([~data[f"{month:02d}_filled"].to_numpy() for month in months], axis=0)
         values = np.empty((len(data), len(columns)), np.float32)
         for position, name in enumerate(columns):
             values[:, position] = data[name].to_numpy()
@@ -115,7 +121,7 @@ def read_parcels(store: Path, months: Sequence[int]) -> tuple[np.ndarray, np.nda
         name = columns[int(np.isinf(values).any(axis=0).argmax())]
         raise SampleError(f"{store}: {name} holds an infinite value; expected reflectance × 10 000. Make it again.")
     series = values.reshape(len(data), len(months), -1) / np.float32(QUANTIFICATION)
-    return data["parcel_index"].to_numpy(), data["class_code"].to_numpy(), series
+    return data["parcel_index"].to_numpy(), data["class_code"].to_numpy(), series, measured
 
 
 def _check_table(store: Path, columns: list[str]) -> None:

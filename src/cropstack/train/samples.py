@@ -14,7 +14,7 @@ from cropstack.errors import ConfigError, SampleError, nearest
 from cropstack.files import reading
 from cropstack.legend import LegendClass
 from cropstack.train.account import Account, check_balance
-from cropstack.train.experiment import Experiment, seed_of
+from cropstack.train.experiment import Experiment, seed_of_samples
 
 SPLITS = ("train", "val", "test")
 UNKNOWN = -1  # target that is left out of loss and metrics
@@ -136,11 +136,11 @@ def limit_of(experiment: Experiment, split: str) -> int | None:
 def draw(units: pd.DataFrame, experiment: Experiment, split: str) -> np.ndarray:
     """Positions of the samples of a split, ascending.
 
-    The first by hash where there are more than allowed: more samples keep those already drawn, and samples that come
-    or go move no other.
+    The first by hash where there are more than allowed: more samples keep those already drawn, samples that come or go
+    move no other, and models of one table and scenario draw the same.
     """
     here = np.flatnonzero(units["split"] == split)
-    key = f"{seed_of(experiment, 'draw', split):016x}"
+    key = f"{seed_of_samples(experiment, split):016x}"
     # The seed enters the hash of text only.
     named = units.iloc[here].drop(columns="split")
     rank = pd.util.hash_pandas_object(named, index=False, hash_key=key, categorize=False).to_numpy()
