@@ -167,6 +167,7 @@ def harmonise(work: Path, parcels: int) -> None:
         year=YEAR,
         max_unknown_share=0.05,
         allow_unreviewed=True,
+        simulated=True,
     )
 
 

@@ -63,6 +63,7 @@ class Country:
         year: int = 2020,
         max_unknown_share: float = 0.05,
         allow_unreviewed: bool = False,
+        simulated: bool = False,
     ) -> tuple[gpd.GeoDataFrame, list[LedgerRow]]:
         """Parcels and ledger."""
         source, crops = self.folder / "source.yaml", self.folder / "crops.csv"
@@ -82,6 +83,7 @@ class Country:
             year=year,
             max_unknown_share=max_unknown_share,
             allow_unreviewed=allow_unreviewed,
+            simulated=simulated,
         )
         return gpd.read_parquet(self.folder / "parcels.parquet"), read_ledger(self.folder / "ledger.csv")
 

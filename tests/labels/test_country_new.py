@@ -329,6 +329,7 @@ def test_tuscany_from_its_file_to_parcels(repository: Path, realdata: Path, tmp_
         year=2023,
         max_unknown_share=0.0,
         allow_unreviewed=False,
+        simulated=False,
     )
     parcels = gpd.read_parquet(tmp_path / "parcels.parquet")
     assert len(parcels) == 100

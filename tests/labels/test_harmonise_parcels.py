@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import h5py
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
 
 from cropstack.errors import ConfigError, DeclarationError, UnknownCropCode
+from cropstack.files import read_attributes
 from cropstack.labels.harmonise_parcels import harmonise_parcels
+from cropstack.labels.rasterise_labels import rasterise_labels
 
 Square = Callable[..., shapely.Polygon]
 COLUMNS = [
@@ -43,6 +46,23 @@ def test_file_is_geoparquet_1_1_with_types_and_provenance(country: Any, square: 
     types = {name: str(schema.field(name).type) for name in ("id", "class_code", "parcel_index")}
     assert types == {"id": "string", "class_code": "int32", "parcel_index": "int64"}
     assert json.loads(schema.metadata[b"cropstack"])["attribution"] == "DUN 2020"
+
+
+def test_parcels_and_labels_name_the_licence_of_the_crop_tables(country: Any, square: Square, root: Path) -> None:
+    """The tables are CC BY-SA 4.0 (taxonomy/README.md), so their classes are, whatever the declaration's licence."""
+    parcels, labels = country.folder / "parcels.parquet", country.folder / "labels.nc"
+    country.harmonise(country.declare([{"ID": "7", "CULTIU": "ORDI", "geometry": square(0, 0)}]))
+    rasterise_labels(
+        parcels, [], root / "taxonomy/clc.csv", labels, tile="31TFK", year=2020, size_px=1098, corine_year=None
+    )
+    said = json.loads(pq.read_schema(parcels).metadata[b"cropstack"])
+    assert (said["licence"], said["mapping_licence"]) == ("open", "CC BY-SA 4.0")
+    assert all(name in said["mapping_attribution"] for name in ("Sen4AgriNet", "EuroCrops"))
+    with h5py.File(labels) as file:
+        about = read_attributes(file)
+    assert {name: about[name] for name in about if name.startswith("mapping")} == {
+        name: said[name] for name in ("mapping_licence", "mapping_attribution")
+    }
 
 
 def test_every_fault_has_its_row_in_the_ledger(country: Any, square: Square) -> None:
@@ -138,6 +158,25 @@ def test_a_small_repair_keeps_parcels_without_ids_stable_over_files(country: Any
     rows = [{"CULTIU": "ORDI", "geometry": square(n, 0)} for n in (1, 0)]
     second, _ = country.harmonise(country.declare(rows, name="b.gpkg"))
     assert first["id"].iloc[0] in second["id"].tolist()
+
+
+@pytest.mark.parametrize(("declared_ha", "named"), [(1.049, False), (1.051, True), (0.951, False), (0.949, True)])
+def test_a_declared_area_may_differ_by_a_twentieth(
+    country: Any, square: Square, declared_ha: float, named: bool
+) -> None:
+    _, ledger = country.harmonise(
+        country.declare([{"ID": "1", "CULTIU": "ORDI", "HA": declared_ha, "geometry": square(0, 0)}])
+    )
+    assert [row.reason for row in ledger] == ["area_mismatch"] * named
+
+
+@pytest.mark.parametrize(("declared_ha", "named"), [(10_400.0, True), (10_600.0, False)])
+def test_an_area_off_by_ten_thousand_is_so_within_a_twentieth(
+    country: Any, square: Square, declared_ha: float, named: bool
+) -> None:
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "HA": 1.0, "geometry": square(n, 0)} for n in range(4)]
+    _, ledger = country.harmonise(country.declare([rows[0] | {"HA": declared_ha}, *rows[1:]]))
+    assert [("hectare slip" in row.evidence) for row in ledger] == [named]
 
 
 def test_declared_hectares_read_as_square_metres(country: Any, square: Square) -> None:
@@ -264,6 +303,7 @@ def test_real_declarations_harmonise(
         year=year,
         max_unknown_share=0.0,
         allow_unreviewed=False,
+        simulated=False,
     )
     table = gpd.read_parquet(tmp_path / "parcels.parquet")
     assert len(table) == parcels
@@ -325,3 +365,14 @@ def test_declared_parcels_are_kept_or_rejected(country: Any, many: Path) -> None
     parcels, ledger = country.harmonise(many, max_unknown_share=1.0)
     said = json.loads(pq.read_schema(country.folder / "parcels.parquet").metadata[b"cropstack"])
     assert said["declared"] == len(parcels) + sum(row.action == "rejected" for row in ledger) == 39
+
+
+def test_simulated_parcels_do_not_pass_for_an_offices(
+    country: Any, square: Callable[..., shapely.Polygon], tmp_path: Path
+) -> None:
+    country.harmonise(country.declare([{"geometry": square(0, 0), "CULTIU": "ORDI"}]), simulated=True)
+    about = json.loads(pq.read_schema(tmp_path / "parcels.parquet").metadata[b"cropstack"])
+    assert (about["licence"], about["attribution"]) == (
+        "none, simulated",
+        "Simulated declarations in the form of DUN 2020",
+    )

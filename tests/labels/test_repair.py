@@ -70,6 +70,16 @@ def test_bow_tie_whose_area_doubles_is_rejected() -> None:
     assert "area 0.0 m2, repaired 5000.0 m2" in result.rejected["invalid_geometry"]
 
 
+@pytest.mark.parametrize(("width_m", "kept"), [(99, True), (101, False)])
+def test_a_repair_may_change_the_area_by_a_twentieth(width_m: float, kept: bool) -> None:
+    """A loop outside a field of 1 ha: its two halves cancel each other before the repair, which adds 5 m² per metre."""
+    ring = [(0, 0), (100, 0), (100, 100), (0, 100), (0, 60), (-width_m, 50), (-width_m, 60), (0, 50)]
+    result = repair_one(shapely.Polygon(ring))
+    text = {**result.repaired, **result.rejected}["invalid_geometry"]
+    assert f"area 10000.0 m2, repaired {10_000 + 5 * width_m:.1f} m2" in text
+    assert reasons(result) == (([], ["invalid_geometry"]) if kept else (["invalid_geometry"], []))
+
+
 def test_z_is_dropped() -> None:
     result = repair_one(shapely.force_3d(FIELD, 245.0))
     assert reasons(result) == ([], ["z_dropped"])

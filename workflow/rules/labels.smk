@@ -18,6 +18,7 @@ rule harmonise_parcels:
         year=lambda wildcards: int(wildcards.year),
         max_unknown_share=SETTINGS["max_unknown_share"],
         allow_unreviewed=SETTINGS["allow_unreviewed"],
+        simulated=SIMULATED,
         found=found_declarations,
         code=code_of("labels.harmonise_parcels"),
     conda:

@@ -177,7 +177,7 @@ def _match(code: str, crops: dict[str, Crop], plain: dict[str, list[str]], width
         return undone, "mojibake"
     ways = {"unaccented": plain.get(_plain(key), [])}
     if _is_damaged(key):
-        ways["mojibake"] = [name for name in crops if _pattern(key).fullmatch(name)]
+        ways["mojibake"] = [name for name in crops if _pattern(key, "[^\\x00-\\x7f]").fullmatch(name)]
     if width is not None:
         ways["truncated"] = [name for name in crops if _is_cut(_plain(undone), name, width)]
     return next(((names[0], repair) for repair, names in ways.items() if len(names) == 1), None)
@@ -195,9 +195,9 @@ def _is_damaged(key: str) -> bool:
     return _REPLACEMENT in key or "?" in key
 
 
-def _pattern(key: str) -> re.Pattern[str]:
-    """A damaged character stands for any one."""
-    return re.compile("".join("." if letter in (_REPLACEMENT, "?") else re.escape(letter) for letter in key))
+def _pattern(key: str, damaged: str = ".") -> re.Pattern[str]:
+    """A damaged character stands for any one of `damaged`."""
+    return re.compile("".join(damaged if letter in (_REPLACEMENT, "?") else re.escape(letter) for letter in key))
 
 
 def _plain(key: str) -> str:

@@ -56,6 +56,13 @@ from cropstack.legend import read_classes
 from cropstack.schema import read_yaml
 from cropstack.step import step
 
+# Of crops.csv and classes.csv, hence of classes and HCAT codes of parcels. SOURCE: taxonomy/README.md, last section.
+MAPPING_LICENCE = "CC BY-SA 4.0"
+MAPPING_ATTRIBUTION = (
+    "classes and HCAT codes adapted from Sen4AgriNet (Sykas et al. 2022), EuroCrops (Schneider et al.) and "
+    "EuropeLand IACS (Jänicke et al.)"
+)
+
 
 def harmonise_parcels(
     declarations: list[Path],
@@ -70,6 +77,7 @@ def harmonise_parcels(
     year: int,
     max_unknown_share: float,
     allow_unreviewed: bool,
+    simulated: bool,
 ) -> None:
     """Write the parcels of a declaration in the taxonomy as GeoParquet, and the ledger of repairs and rejects.
 
@@ -79,6 +87,7 @@ def harmonise_parcels(
     crops, classes : what codes mean, and the taxonomy.
     max_unknown_share : share of the area whose code may be missing in `crops`, 0 to 1.
     allow_unreviewed : whether declared codes may find rows that nobody has checked.
+    simulated : whether the files are made up; their parcels must not bear the office's name alone.
 
     Raises
     ------
@@ -107,7 +116,9 @@ def harmonise_parcels(
         kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]))
         rows += _filter_rows(declared.filtered) + code_rows(kept, matches)
         check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)
-        provenance = _provenance(meaning, country, year) | {"declared": len(declared.id)}  # check_layout balances it
+        provenance = _provenance(meaning, country, year, simulated=simulated) | {
+            "declared": len(declared.id)
+        }  # check_layout balances it
         repairs = repairs_of(kept, declared, matches)
         write_geoparquet(temporary, kept, spill, matches, repairs, crs=crs, year=year, provenance=provenance)
         write_ledger(ledger, rows)
@@ -122,15 +133,18 @@ def _edition(meaning: dict[str, Any], year: int, source: Path) -> dict[str, Any]
     raise ConfigError(f"{source}: no edition for {year}; there are {years}. Add one.")
 
 
-def _provenance(meaning: dict[str, Any], country: str, year: int) -> dict[str, Any]:
+def _provenance(meaning: dict[str, Any], country: str, year: int, *, simulated: bool) -> dict[str, Any]:
+    attribution = meaning["attribution"].format(year=year)
     return {
         "country": country,
         "country_code": meaning["country_code"],
         "year": year,
         "source": meaning["name"],
-        "licence": meaning["licence"],
-        "attribution": meaning["attribution"].format(year=year),
+        "licence": "none, simulated" if simulated else meaning["licence"],
+        "attribution": f"Simulated declarations in the form of {attribution}" if simulated else attribution,
         "share_alike": int(meaning["share_alike"]),  # a number: NetCDF attributes know no booleans
+        "mapping_licence": MAPPING_LICENCE,
+        "mapping_attribution": MAPPING_ATTRIBUTION,
     }
 
 

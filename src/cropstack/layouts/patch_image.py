@@ -60,7 +60,8 @@ NUMBERS = {
 def common_attributes(tile: str, year: int, declared: dict[str, Any], imagery: str) -> dict[str, str]:
     """Root attributes of all patches of a tile and year.
 
-    `declared` is the content of `source.yaml`; `imagery` says where the scenes come from.
+    `declared` is the content of `source.yaml` under what the label file says of its declarations; `imagery` says where
+    the scenes come from.
     """
     attribution = declared["attribution"].replace("{year}", str(year))
     return {
@@ -81,11 +82,17 @@ def common_attributes(tile: str, year: int, declared: dict[str, Any], imagery: s
 
 
 def labels_attributes(about: dict[str, Any]) -> dict[str, str]:
-    """What patches repeat of a label file's root attributes: share-alike, and the land cover outside parcels if any."""
-    background = ("background", "background_licence", "background_attribution")
+    """What patches repeat of a label file's root attributes: share-alike, of the mapping, and the land cover if any.
+
+    Labels are share-alike where the declaration is, or where the mapping of its crops has a licence: CC BY-SA.
+    """
+    repeated = (
+        *("mapping_licence", "mapping_attribution"),
+        *("background", "background_licence", "background_attribution"),
+    )
     return {
-        "labels_share_alike": "yes" if about["share_alike"] else "no",
-        **{f"labels_{name}": about[name] for name in background if name in about},
+        "labels_share_alike": "yes" if about["share_alike"] or "mapping_licence" in about else "no",
+        **{f"labels_{name}": about[name] for name in repeated if name in about},
     }
 
 

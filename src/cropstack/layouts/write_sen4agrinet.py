@@ -68,7 +68,8 @@ def write_sen4agrinet(
     with open_scenes(scenes, tile=tile, year=year, size_px=size_px) as stack:
         dates = dates_of_patches(stack)
         imagery = "; ".join(sorted({scene.attributes["source"] for scene in stack}))
-        common = common_attributes(tile, year, declared, imagery) | _about_labels(labels)
+        about = _about_labels(labels)
+        common = common_attributes(tile, year, declared | about, imagery) | labels_attributes(about)
         with replace_on_success(patches) as folder:
             folder.mkdir()
             _write_patches(folder, stack, dates, labels, common)
@@ -161,7 +162,7 @@ def _names(stem: str) -> dict[str, str]:
 
 def _about_labels(labels: Path) -> dict[str, str]:
     with h5py.File(labels) as file:
-        return labels_attributes(read_attributes(file))
+        return read_attributes(file)
 
 
 def _read_masks(labels: Path, grid: GeoBox, *, tile: str, year: int) -> dict[str, StoredChunks]:

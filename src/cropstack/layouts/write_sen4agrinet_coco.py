@@ -77,9 +77,13 @@ def image_of(file: Path, number: int) -> dict[str, Any]:
         "height": height,
         "width": width,
         "date_captured": attributes["patch_year"],
-        "license": attributes["labels_licence"],
-        "attribution": attributes["source"],
+        "license": _joined(attributes, "labels_licence", "labels_mapping_licence"),
+        "attribution": _joined(attributes, "source", "labels_mapping_attribution"),
     }
+
+
+def _joined(attributes: dict[str, Any], *names: str) -> str:
+    return "; ".join(attributes[name] for name in names if name in attributes)
 
 
 def _licences(images: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from cropstack.report.inputs import Inputs
-from cropstack.report.tables import Source
+from cropstack.report.tables import Source, read_mapping
 
 PRODUCTS_SHOWN = 3000
 
@@ -15,11 +15,13 @@ def provenance(inputs: Inputs) -> dict[str, Any]:
         tuple(_distinct(text) for text in (scene.processing_baselines, scene.offset_applied, scene.provider))
         for scene in inputs.scenes
     )
+    mappings = {read_mapping(path) for path in inputs.files.parcels.values()}
     products = sorted(inputs.products, key=lambda row: (row["tile"], row["sensing"], row["product"]))
     return {
         "simulated": any("simulated" in scene.provider.split() for scene in inputs.scenes),
         "years": sorted({year for _, _, year in inputs.tile_years}),
         "sources": [_source(inputs, source) for source in inputs.sources],
+        "mappings": sorted(mapping for mapping in mappings if mapping),
         "baselines": [
             {"baselines": baselines, "offset": offset, "provider": provider, "count": count}
             for (baselines, offset, provider), count in sorted(groups.items())

@@ -1,6 +1,7 @@
 """Counts that the page shows, from the tables that earlier steps wrote."""
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,13 @@ def read_source(path: Path) -> Source:
         raise ConfigError(f"{path}: {missing[0]} is missing or empty; a page must not go without it. Add it.")
     share_alike = bool(data.get("share_alike"))
     return Source(path.parent.name, data["name"], data["licence"], data["attribution"], share_alike)
+
+
+def read_mapping(path: Path) -> tuple[str, str] | None:
+    """Licence and attribution of the tables that map crops to classes, as a parcels table has them; None without."""
+    with reading(path, "Parquet"):
+        about = json.loads((pyarrow.parquet.read_schema(path).metadata or {}).get(b"cropstack", b"{}"))
+    return (about["mapping_licence"], about["mapping_attribution"]) if "mapping_licence" in about else None
 
 
 def read_reasons(path: Path) -> dict[str, list[Reason]]:
