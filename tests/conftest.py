@@ -48,7 +48,8 @@ def pristine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
         if not folder.exists():
             temporary = base / "pristine.unfinished"
             shutil.rmtree(temporary, ignore_errors=True)
-            copy_of_the_workflow(root, temporary).build()
+            copy_of_the_workflow(root, temporary)
+            Tree(temporary, root / "src").build()  # kernels are compiled there once, for all tests
             temporary.rename(folder)
     return Tree(folder, folder / "src")
 

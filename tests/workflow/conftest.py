@@ -109,9 +109,9 @@ def built(pristine: Tree, tmp_path_factory: pytest.TempPathFactory) -> Tree:
 
 
 @pytest.fixture
-def fresh(pristine: Tree, tmp_path: Path) -> Tree:
-    """The small build's clone before anything is made, but for kernels that are compiled already."""
-    return copy_of_the_workflow(pristine.folder, tmp_path / "clone")
+def fresh(root: Path, tmp_path: Path) -> Tree:
+    """The small build's clone before anything is made."""
+    return copy_of_the_workflow(root, tmp_path / "clone")
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ EXPERIMENTS = ["scenario1_unet", "scenario1_tempcnn", "scenario1_ndvi_neighbour"
 
 
 @pytest.fixture
-def user(built: Tree, tmp_path: Path) -> Tree:
+def user(root: Path, built: Tree, tmp_path: Path) -> Tree:
     """A clone with the small build's declarations and an empty folder of products."""
     settings = {key: value for key, value in SMALL.items() if key != "simulation"}
     settings |= {"provider": "folder", "folder": "my products", "training": {"leave_out": EXPERIMENTS}}
-    tree = copy_of_the_workflow(built.folder, tmp_path / "clone", settings)
+    tree = copy_of_the_workflow(root, tmp_path / "clone", settings)
     (tree.folder / "my products").mkdir()
     shutil.copytree(built.folder / "archive/simulated/declarations", tree.folder / "archive/declarations")
     return tree

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cropstack.bands import S2_BANDS
 from cropstack.simulate.simulate_declarations import simulate_declarations
 
-from ..tree import Tree, copy_of_the_workflow
+from ..tree import copy_of_the_workflow
 from .real_products import (
     BELGIUM_PIXELS,
     BELGIUM_SIZE_PX,
@@ -92,7 +92,7 @@ def values(dn: Pixels, offset: int) -> NDArray[np.int64]:
     return found
 
 
-def build(clone: Path, folder: Path, products: list[Path], *, year: int, size_px: int) -> TileYear:
+def build(root: Path, folder: Path, products: list[Path], *, year: int, size_px: int) -> TileYear:
     """Run the workflow on the products in ``<folder>/clone/delivered``, up to the patches."""
     settings = {
         "provider": "folder",
@@ -100,7 +100,7 @@ def build(clone: Path, folder: Path, products: list[Path], *, year: int, size_px
         "areas": {COUNTRY: {"tiles": [TILE], "years": [year]}},
         "tile_size_px": size_px,
     }
-    tree = copy_of_the_workflow(clone, folder / "clone", settings)
+    tree = copy_of_the_workflow(root, folder / "clone", settings)
     shutil.move(folder / "delivered", tree.folder)
     simulate_declarations(
         tree.folder / f"taxonomy/countries/{COUNTRY}/source.yaml",
@@ -120,13 +120,13 @@ def build(clone: Path, folder: Path, products: list[Path], *, year: int, size_px
 
 
 @pytest.fixture(scope="module")
-def morocco(pristine: Tree, realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> TileYear:
+def morocco(root: Path, realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> TileYear:
     """The same ground on two dates: before the offset as a SAFE directory, reprocessed with it as a zip."""
     folder = tmp_path_factory.mktemp("morocco")
     products = [write_morocco(folder / "written", realdata, baseline) for baseline in MOROCCO_OFFSETS]
     shutil.copytree(products[0], folder / "delivered" / products[0].name)
     shutil.make_archive(str(folder / "delivered" / products[1].stem), "zip", products[1].parent, products[1].name)
-    return build(pristine.folder, folder, products, year=2020, size_px=MOROCCO_SIZE_PX)
+    return build(root, folder, products, year=2020, size_px=MOROCCO_SIZE_PX)
 
 
 def test_both_dates_of_morocco_arrive_each_with_its_own_offset(morocco: TileYear) -> None:
@@ -161,12 +161,12 @@ def test_both_dates_of_morocco_hold_the_reflectance_of_the_original(morocco: Til
 
 
 @pytest.fixture(scope="module")
-def belgium(pristine: Tree, realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> TileYear:
+def belgium(root: Path, realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> TileYear:
     """12 days of April 2023 from both satellites on two orbits."""
     folder = tmp_path_factory.mktemp("belgium")
     products = write_belgium(folder / "delivered", realdata)
     moved = [folder / "clone/delivered" / product.name for product in products]
-    return build(pristine.folder, folder, moved, year=2023, size_px=BELGIUM_SIZE_PX)
+    return build(root, folder, moved, year=2023, size_px=BELGIUM_SIZE_PX)
 
 
 def test_all_12_days_of_belgium_arrive_in_order_of_time(belgium: TileYear, realdata: Path) -> None:
