@@ -171,7 +171,7 @@ def copy_of_the_workflow(root: Path, folder: Path, settings: dict[str, Any] = SM
     Kernels that are compiled already come along: compiling them costs a third of the small build.
     """
     folder.mkdir()
-    ignored = shutil.ignore_patterns("*.pyc", "*.egg-info")
+    ignored = shutil.ignore_patterns("*.pyc*", "*.tmp.*", "*.egg-info")  # half-written ones too
     for name in WORKFLOW_FILES:
         if (root / name).is_dir():
             shutil.copytree(root / name, folder / name, ignore=ignored)
