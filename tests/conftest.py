@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .tree import Tree, copy_of_the_workflow
+from .tree import Tree, copy_of_the_workflow, share_kernels
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,8 +48,8 @@ def pristine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
         if not folder.exists():
             temporary = base / "pristine.unfinished"
             shutil.rmtree(temporary, ignore_errors=True)
-            copy_of_the_workflow(root, temporary)
-            Tree(temporary, root / "src").build()  # kernels are compiled there once, for all tests
+            copy_of_the_workflow(root, temporary).build()
+            share_kernels(temporary, root)
             temporary.rename(folder)
     return Tree(folder, folder / "src")
 

@@ -181,6 +181,14 @@ def copy_of_the_workflow(root: Path, folder: Path, settings: dict[str, Any] = SM
     return Tree(folder, folder / "src")
 
 
+def share_kernels(folder: Path, root: Path) -> None:
+    """Put the kernels that a build has compiled where numba would put them for `root`, and tests find them."""
+    for kernel in sorted((folder / "src").rglob("*.nb[ci]")):
+        target = root / kernel.relative_to(folder)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(kernel, target)
+
+
 def copy_of(tree: Tree, folder: Path) -> Tree:
     """A tree with all that it has made, elsewhere."""
     shutil.copytree(tree.folder, folder, symlinks=True)

@@ -51,10 +51,12 @@ OFFICE = FIELD | {  # one in Galicia, seen on an image only
 }
 
 
+TO_DEGREES = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
+
+
 def degrees(point_id: str) -> tuple[float, float]:
     """Longitude and latitude of a grid node."""
-    to_degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
-    return to_degrees.transform(int(point_id[:4]) * 1000, int(point_id[4:]) * 1000)
+    return TO_DEGREES.transform(int(point_id[:4]) * 1000, int(point_id[4:]) * 1000)
 
 
 LONGITUDE, LATITUDE = degrees(OFFICE["POINT_ID"])  # -8.3 and 42.4
@@ -208,8 +210,7 @@ def test_half_a_position_is_none_and_is_named(read: Read) -> None:
 
 def beside(point_id: str, metres: float) -> tuple[str, str]:
     """Longitude and latitude of a place so far east of a grid node."""
-    to_degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
-    longitude, latitude = to_degrees.transform(int(point_id[:4]) * 1000 + metres, int(point_id[4:]) * 1000)
+    longitude, latitude = TO_DEGREES.transform(int(point_id[:4]) * 1000 + metres, int(point_id[4:]) * 1000)
     return f"{longitude:.9f}", f"{latitude:.9f}"
 
 
