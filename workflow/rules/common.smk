@@ -195,7 +195,9 @@ def survey_files(wildcards):
     files = sorted(file for file in folder.glob("*") if not file.name.startswith("."))
     for file in files:
         if file.suffix.lower() != ".csv":
-            sys.exit(f"SurveyError: {file} would not be read; expected .csv only. Unpack it here, or move it elsewhere.")
+            sys.exit(
+                f"SurveyError: {file} would not be read; expected .csv only. Unpack it here, or move it elsewhere."
+            )
     if not files:
         sys.exit(f"SurveyError: {folder} has no .csv. Put the primary data of LUCAS {wildcards.year} there, unpacked.")
     return [str(file) for file in files]
