@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files that take minutes: one that begins last leaves the other cores waiting."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflow/"))
+    slow = ("tests/workflow/", "tests/train/test_accuracy.py")
+    items.sort(key=lambda item: not item.nodeid.startswith(slow))
 
 
 @pytest.fixture(scope="session")
