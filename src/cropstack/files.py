@@ -32,7 +32,7 @@ DEFLATE_LEVEL = 1
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 FULL_BYTES = 1 << 20  # ASSUME: a disk with less is full
 MAX_CELL = 100_000  # characters; Python's csv reads 131,072
-_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+BREAKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"  # what would break lines of a table; a regular expression for Arrow too
 HDF5_VERSIONS = ("v108", "v110")  # newer is unreadable for GDAL on HDF5 1.10
 
 
@@ -201,8 +201,13 @@ def read_csv(
 
 def write_ledger(path: Path, rows: Iterable[LedgerRow]) -> None:
     """Write rejects and repairs, sorted; what would break a line becomes a space, what csv could not read is cut."""
-    texts = (tuple(_BREAKS.sub(" ", text)[:MAX_CELL] for text in attrgetter(*LEDGER_COLUMNS)(row)) for row in rows)
-    write_csv(path, LEDGER_COLUMNS, sorted(texts))
+    cells = (attrgetter(*LEDGER_COLUMNS)(row) for row in rows)
+    write_csv(path, LEDGER_COLUMNS, sorted(tuple(_in_one_line(text) for text in texts) for texts in cells))
+
+
+def _in_one_line(text: str) -> str:
+    plain = re.sub(BREAKS, " ", text)
+    return plain if len(plain) <= MAX_CELL else f"{plain[:MAX_CELL]}… (cut, {len(plain)} characters)"
 
 
 def read_ledger(path: Path) -> list[LedgerRow]:

@@ -27,6 +27,7 @@ from cropstack.labels.containers import (
     open_declarations,
     read_geo_metadata,
 )
+from cropstack.labels.plain_texts import plain_texts
 from cropstack.labels.position import Position
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
@@ -268,8 +269,7 @@ def _text(table: pa.Table, column: str | None, layer: Layer) -> np.ndarray:
     try:
         if pa.types.is_string(values.type):
             values = pc.cast(values, pa.binary())  # and back: only then are the bytes checked
-        texts = pc.replace_substring_regex(pc.cast(values, pa.string()), r"[\x00-\x1f\x7f]+", " ")
-        texts = pc.utf8_trim_whitespace(pc.fill_null(texts, ""))
+        texts = plain_texts(pc.cast(values, pa.string()))
     except pa.ArrowException as error:
         if pa.types.is_binary(values.type):
             raise DeclarationError(

@@ -105,11 +105,8 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
     with replace_on_success(points) as temporary:
         pq.write_table(_with_metadata(kept, year), temporary, compression="zstd")
         write_ledger(ledger, [*rows, *found.broken, *faults.ledger()])
-    rejected, filtered = (
-        int(faults.rejected.sum()) + len(found.broken),
-        int(sum(row.action == "filtered" for row in rows)),
-    )
-    print(f"{year}: {len(kept)} of {len(kept) + rejected} points, {rejected} rejected; {filtered} other years left out")
+    rejected, others = int(faults.rejected.sum()) + len(found.broken), sum(row.action == "filtered" for row in rows)
+    print(f"{year}: {len(kept)} of {len(kept) + rejected} points, {rejected} rejected; {others} other years left out")
 
 
 def _of_year(found: Surveyed, kinds: dict[str, Column], year: int) -> tuple[Surveyed, list[LedgerRow]]:

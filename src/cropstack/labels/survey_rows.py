@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from cropstack.errors import LedgerRow, SurveyError, nearest
+from cropstack.labels.plain_texts import plain_texts
 from cropstack.labels.survey_columns import Column
 
 STAGE = "read_points"
@@ -81,8 +81,8 @@ def read_surveys(files: list[Path], columns: dict[str, Column]) -> Surveyed:
         places.append(place)
         broken += some
     whole = pa.concat_tables(tables, promote_options="default")
-    filled = [pc.fill_null(column, "") for column in whole.columns]
-    return Surveyed(pa.table(filled, names=whole.column_names), np.concatenate(places), broken)
+    texts = [plain_texts(column) for column in whole.columns]  # null where a file lacks the column
+    return Surveyed(pa.table(texts, names=whole.column_names), np.concatenate(places), broken)
 
 
 def _read_survey(file: Path, columns: dict[str, Column]) -> tuple[pa.Table, np.ndarray, list[LedgerRow]]:
@@ -103,7 +103,7 @@ def _read_survey(file: Path, columns: dict[str, Column]) -> tuple[pa.Table, np.n
             raise _unreadable(file, "its lines are no rows")
         broken = swallowing + broken
     kept = np.setdiff1d(numbers, [int(row.unit.rpartition(":")[2]) for row in broken])
-    return _trimmed(table), np.array([f"{file.name}:{number}" for number in kept], object), broken
+    return table, np.array([f"{file.name}:{number}" for number in kept], object), broken
 
 
 def _lines(file: Path) -> dict[int, bytes]:
@@ -147,7 +147,7 @@ def _parse(
             arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
-    except (pa.ArrowException, IndexError):
+    except pa.ArrowException:
         return None, []
     return table, broken
 
@@ -186,15 +186,6 @@ def _names(file: Path, header: list[str], columns: dict[str, Column]) -> list[st
         if name in names:
             raise SurveyError(f"{file}: has a column {name}, which is added to the points. Rename or remove it.")
     return names
-
-
-def _trimmed(table: pa.Table) -> pa.Table:
-    """Control characters, which would break lines of the tables made of them, are spaces."""
-    clean = [
-        pc.utf8_trim_whitespace(pc.replace_substring_regex(column, r"[\x00-\x1f\x7f]+", " "))
-        for column in table.columns
-    ]
-    return pa.table(clean, names=table.column_names)
 
 
 def _unreadable(file: Path, error: Exception | str) -> SurveyError:

@@ -122,7 +122,9 @@ def _class_codes(path: Path, numbers: np.ndarray) -> np.ndarray:
     with reading(path, "a table of parcels"):
         chosen = [("parcel_index", "in", numbers.tolist())]
         table = pq.read_table(path, columns=["parcel_index", "class_code"], filters=chosen).to_pandas()
-    codes = table.drop_duplicates("parcel_index").set_index("parcel_index")["class_code"].reindex(numbers)
+    if table["parcel_index"].duplicated().any():
+        raise LayoutError(f"{path}: a parcel stands twice; expected once. Delete build/labels and run again.")
+    codes = table.set_index("parcel_index")["class_code"].reindex(numbers)
     if codes.isna().any():
         first = numbers[codes.isna().to_numpy()][0]
         raise LayoutError(f"{path}: parcel {first} is not there or has no class. Delete build/labels and run again.")
