@@ -77,6 +77,17 @@ def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
     assert found == [923, 980]
 
 
+def test_a_row_may_leave_out_parcels_without_a_code(country: Any, square: Callable[..., object]) -> None:
+    rows = [{"CULTIU": code, "geometry": square(i, 0)} for i, code in enumerate(["ORDI", "", None, "GIRASOL"])]
+    declared = country.declare(rows)
+    parcels, _ = country.harmonise(declared, max_unknown_share=1.0)
+    assert sorted(parcels["class_code"]) == [150, 998, 998, 998]
+    country.crops += ",,No crop declared,exclude,,,,,\n"
+    parcels, ledger = country.harmonise(declared, max_unknown_share=1.0)
+    assert sorted(parcels["class_code"]) == [150, 998]
+    assert [row.evidence for row in ledger if row.reason == "excluded"] == ["no crop declared"] * 2
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -85,7 +96,7 @@ def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
         ("SOIA,SOIA,Soya,410,33010,,,,", "hcat '33010' is no HCAT code"),
         ("SOIA,SOIA,Soya,410,,20,,,", "valid_from '20' is no year"),
         ("ordi,ORDI,Barley,150,,,,,", "code 'ordi' stands twice for 2020"),
-        (",x,x,150,,,,,", "the code is empty"),
+        (",x,x,150,,,,,", r"the code is empty. Parcels without .* 'exclude' leaves them out"),
         ("SOIA,SOIA,Soya,410,,,,yes,", "review 'yes' is unknown; expected nothing or 'unreviewed'"),
     ],
 )

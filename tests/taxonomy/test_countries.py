@@ -385,7 +385,7 @@ EXTRACTS = [
     ("ie", 2024, "ie/GSAA_2024.zip", 100, 1.0),
     ("lv", 2024, "lv/1_100.xml", 100, 1.0),
     ("nl", 2023, "nl/brpgewaspercelen_definitief_2023.gpkg", 100, 1.0),
-    ("pt", 2023, "pt/Continente.gpkg", 100, 0.8),  # 19 declare no crop at all, most of them slivers
+    ("pt", 2023, "pt/Continente.gpkg", 81, 1.0),  # 19 more declare no crop at all: excluded
     ("si", 2023, "si/KMRS_2023.rar", 100, 1.0),
 ]
 

@@ -68,8 +68,8 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
 
     Raises
     ------
-    ConfigError : a class outside the taxonomy, a code twice in a year, a year or HCAT code that is none, a review
-        that is neither empty nor ``unreviewed``.
+    ConfigError : a class outside the taxonomy, a code twice in a year, an empty code with a class, a year or HCAT code
+        that is none, a review that is neither empty nor ``unreviewed``.
     """
     crops: dict[str, Crop] = {}
     for number, row in enumerate(read_crop_table(path), start=2):
@@ -78,8 +78,11 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
         if not (first or year) <= year <= (last or year):
             continue
         key = normalise(row["code"])
-        if not key:
-            raise ConfigError(f"{where}: the code is empty. Parcels without a code are unknown and need no row.")
+        if not key and crop.class_code is not None:
+            raise ConfigError(
+                f"{where}: the code is empty. Parcels without a code are unknown and need no row; class_code "
+                f"'{EXCLUDE}' leaves them out."
+            )
         if key in crops:
             raise ConfigError(f"{where} stands twice for {year}. Keep one, or part them by valid_from and valid_to.")
         crops[key] = crop

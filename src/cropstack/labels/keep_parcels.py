@@ -54,7 +54,8 @@ def _excluded(declared: Gathered, matches: dict[str, Match]) -> dict[int, str]:
     left_out = {code: match.crop for code, match in matches.items() if match.crop.class_code is None}
     rows = np.flatnonzero(np.isin(declared.code, [declared.codes.index(code) for code in left_out]))
     codes = [declared.codes[code] for code in declared.code[rows].tolist()]
-    return {row: f"crop {code} ({left_out[code].name})" for row, code in zip(rows.tolist(), codes, strict=True)}
+    evidence = {code: f"crop {code} ({crop.name})" if code else "no crop declared" for code, crop in left_out.items()}
+    return {row: evidence[code] for row, code in zip(rows.tolist(), codes, strict=True)}
 
 
 def _duplicates(declared: Gathered, order: np.ndarray) -> dict[int, str]:
