@@ -123,7 +123,8 @@ def write_labels(fields: gpd.GeoDataFrame, parcels: Path, labels: Path, size_px:
     table["metrics:area"] = table.geometry.area
     table.to_parquet(parcels)
     written = pq.read_table(parcels)
-    about = {b"cropstack": json.dumps({"country": COUNTRY, "share_alike": 0})}
+    said = {"country": COUNTRY, "country_code": "ES", "licence": "none", "attribution": "simulated", "share_alike": 0}
+    about = {b"cropstack": json.dumps(said)}
     pq.write_table(written.replace_schema_metadata((written.schema.metadata or {}) | about), parcels)
     clc = Path(__file__).parents[1] / "taxonomy/clc.csv"
     rasterise_labels(parcels, [], clc, labels, tile=TILE, year=YEAR, size_px=size_px, corine_year=None)

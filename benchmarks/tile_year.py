@@ -17,10 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from measure import ROOT, Usage, measure
+from measure import Usage, measure
 
 HERE = Path(__file__).parent
-TILE, YEAR, COUNTRY = "31TCG", 2022, "es_ct"
+TILE, YEAR = "31TCG", 2022
 PREFIX = f"{YEAR}_{TILE}"
 TARGET_RATIO, TARGET_MB = 1.10, 3000
 PEERS = ("odc-stac", "stackstac", "windows")
@@ -37,8 +37,8 @@ WRITE_SEN4AGRINET = """
 import json, sys
 from pathlib import Path
 from cropstack.layouts.write_sen4agrinet import write_sen4agrinet
-scenes, labels, source, patches, ledger, tile, year, size_px = json.loads(sys.argv[1])
-paths = [Path(p) for p in (labels, source, patches, ledger)]
+scenes, labels, patches, ledger, tile, year, size_px = json.loads(sys.argv[1])
+paths = [Path(p) for p in (labels, patches, ledger)]
 write_sen4agrinet([Path(p) for p in scenes], *paths, tile=tile, year=year, size_px=size_px)
 """
 
@@ -99,9 +99,8 @@ def _floor_and_ours(work: Path, archive: dict[str, Any], options: argparse.Names
         arguments = [[item["fetched"]], paths[-1], TILE, options.size_px, options.threads]
         reads.append(_step(READ_S2, arguments, options.threads))
         say(f"{item['scene']}: floor {_counted(floors[-1]):.1f} CPU s, read_s2 {reads[-1].cpu_s:.1f}")
-    source = ROOT / f"taxonomy/countries/{COUNTRY}/source.yaml"
     outputs = [str(work / "ours"), str(work / "ledger.csv")]
-    arguments = [paths, archive["labels"], str(source), *outputs, TILE, YEAR, options.size_px]
+    arguments = [paths, archive["labels"], *outputs, TILE, YEAR, options.size_px]
     write = _step(WRITE_SEN4AGRINET, arguments, options.threads)
     return _summary(floors, reads, write, work)
 

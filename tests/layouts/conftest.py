@@ -142,20 +142,14 @@ def write_label_file(
     **attributes: object,
 ) -> Path:
     """Write a label file; coarser grids take every second and sixth pixel."""
-    size_px = len(rasters[0])
-    about = {"tile": tile, "year": year, "country": country, "share_alike": 0, **attributes}
+    size_px, code = len(rasters[0]), country[:2].upper()
+    about = {"tile": tile, "year": year, "country": country, "country_code": code, "share_alike": 0}
+    about |= {"licence": f"Open {code}", "attribution": f"Office {year}", **attributes}
     with create_netcdf(path, about) as file:
         for resolution_m in RESOLUTIONS_M:
             group, step = _add_grid(file, tile, resolution_m, size_px), resolution_m // 10
             for name, dtype, raster in zip(("labels", "parcels"), ("u4", "i8"), rasters, strict=True):
                 write_chunks(_add_raster(group, name, dtype, {}), raster[::step, ::step])
-    return path
-
-
-def write_source(path: Path, country_code: str = "ES") -> Path:
-    """Write the part of a source.yaml that layouts read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'country_code: {country_code}\nlicence: Open {country_code}\nattribution: "Office {{year}}"\n')
     return path
 
 
@@ -258,9 +252,8 @@ def build_dataset(
         rasters = parcel_rasters(10 + number)
         write_label_file(dataset.labels(tile, year), tile=tile, year=year, country=country, rasters=rasters)
         _write_tables(dataset, country, tile, year, int(rasters[1].max()))
-        source = write_source(folder / f"{country}/source.yaml", country[:2].upper())
         write_sen4agrinet(
-            scenes, dataset.labels(tile, year), source, dataset.patches(tile, year), dataset.ledger(tile, year),
+            scenes, dataset.labels(tile, year), dataset.patches(tile, year), dataset.ledger(tile, year),
             tile=tile, year=year, size_px=SIZE_PX,
         )  # fmt: skip
     write_csv(dataset.products, PRODUCT_COLUMNS, rows)
@@ -365,6 +358,6 @@ def build(root: Path) -> SimpleNamespace:
 
     return SimpleNamespace(
         scene=write_scene, scene_pixels=scene_pixels, labels=write_label_file, rasters=parcel_rasters,
-        source=write_source, dataset=dataset, set_attributes=set_attributes, size_px=SIZE_PX,
+        dataset=dataset, set_attributes=set_attributes, size_px=SIZE_PX,
         split_parcels=lambda dataset: split_parcels(dataset, classes, legend),
     )  # fmt: skip

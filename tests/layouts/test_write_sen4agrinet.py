@@ -37,9 +37,8 @@ def write_patches(folder: Path, build: SimpleNamespace, **changes: object) -> Si
     labels = build.labels(folder / "labels.nc", year=2019, rasters=rasters)
     patches, ledger = folder / "data/2019/31TCG", folder / "ledger.csv"
     run = SimpleNamespace(scenes=scenes, labels=labels, patches=patches, ledger=ledger, rasters=rasters)
-    run.source = build.source(folder / "source.yaml")
     run.write = lambda **other: write_sen4agrinet(
-        other.get("scenes", scenes), other.get("labels", labels), run.source, patches, ledger,
+        other.get("scenes", scenes), other.get("labels", labels), patches, ledger,
         tile=other.get("tile", "31TCG"), year=other.get("year", 2019), size_px=other.get("size_px", build.size_px),
     )  # fmt: skip
     run.write()
@@ -251,7 +250,7 @@ def test_a_full_disk_leaves_no_patch_behind(written: SimpleNamespace, small_disk
     patches = small_disk / "data/2019/31TCG"
     with pytest.raises(CropstackError, match="could not be written"):
         write_sen4agrinet(
-            written.scenes, written.labels, written.source, patches, small_disk / "ledger.csv",
+            written.scenes, written.labels, patches, small_disk / "ledger.csv",
             tile="31TCG", year=2019, size_px=732,
         )  # fmt: skip
     assert not patches.exists()

@@ -13,13 +13,14 @@ import pytest
 
 from cropstack.files import set_attributes
 from cropstack.labels.harmonise_parcels import MAPPING_ATTRIBUTION, MAPPING_LICENCE
-from cropstack.layouts.patch_image import labels_attributes
+from cropstack.layouts.patch_image import common_attributes
 from cropstack.layouts.write_sen4agrinet_coco import image_of
 from cropstack.report.page import read_templates, render
 from cropstack.report.provenance import provenance
 
 ROOT = Path(__file__).parents[2]
 MAPPING = {"mapping_licence": MAPPING_LICENCE, "mapping_attribution": MAPPING_ATTRIBUTION}
+OFFICE = {"country_code": "ES", "attribution": "Office 2019", "licence": "CC0"}
 
 
 def test_the_readme_of_the_taxonomy_names_the_licence() -> None:
@@ -29,8 +30,11 @@ def test_the_readme_of_the_taxonomy_names_the_licence() -> None:
 
 @pytest.mark.parametrize("share_alike", [0, 1])
 def test_patches_are_share_alike_through_the_mapping(share_alike: int) -> None:
-    assert labels_attributes({"share_alike": share_alike} | MAPPING) == {
+    said = common_attributes("31TCG", 2019, OFFICE | {"share_alike": share_alike} | MAPPING, "imagery")
+    assert {name: said[name] for name in said if name.startswith("labels_")} == {
         "labels_share_alike": "yes",
+        "labels_attribution": "Office 2019",
+        "labels_licence": "CC0",
         "labels_mapping_licence": "CC BY-SA 4.0",
         "labels_mapping_attribution": MAPPING_ATTRIBUTION,
     }
@@ -38,11 +42,11 @@ def test_patches_are_share_alike_through_the_mapping(share_alike: int) -> None:
 
 def test_coco_names_both_licences(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "patch.nc", "w") as file:
-        about = {"patch_year": "2019", "source": "Office 2019", "labels_licence": "CC0"}
-        set_attributes(file, about | labels_attributes({"share_alike": 0} | MAPPING))
+        set_attributes(file, common_attributes("31TCG", 2019, OFFICE | {"share_alike": 0} | MAPPING, "imagery"))
         file["labels/labels"] = np.zeros((2, 2), "u4")
     image = image_of(tmp_path / "patch.nc", 1)
-    assert (image["license"], image["attribution"]) == ("CC0; CC BY-SA 4.0", f"Office 2019; {MAPPING_ATTRIBUTION}")
+    assert image["license"] == "CC0; CC BY-SA 4.0"
+    assert image["attribution"] == f"imagery; Office 2019; {MAPPING_ATTRIBUTION}"
 
 
 def test_the_report_names_it_once(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ rule write_sen4agrinet:
     input:
         scenes=scenes_of("sen4agrinet"),
         labels="build/labels/{tile}_{year}_labels.nc",
-        source=lambda wildcards: f"taxonomy/countries/{country_of(wildcards)}/source.yaml",
     output:
         patches=directory("results/sen4agrinet/data/{year}/{tile}"),
         ledger="build/layouts/sen4agrinet/{tile}_{year}_ledger.csv",

@@ -57,40 +57,28 @@ NUMBERS = {
 }
 
 
-def common_attributes(tile: str, year: int, declared: dict[str, Any], imagery: str) -> dict[str, str]:
+def common_attributes(tile: str, year: int, about: dict[str, Any], imagery: str) -> dict[str, str]:
     """Root attributes of all patches of a tile and year.
 
-    `declared` is the content of `source.yaml` under what the label file says of its declarations; `imagery` says where
-    the scenes come from.
+    `about` are the root attributes of the label file; `imagery` says where the scenes come from. Labels are share-alike
+    where the declaration is, or where the mapping of its crops has a licence: CC BY-SA.
     """
-    attribution = declared["attribution"].replace("{year}", str(year))
+    repeated = (
+        *("attribution", "licence", "mapping_licence", "mapping_attribution"),
+        *("background", "background_licence", "background_attribution"),
+    )
     return {
         "Conventions": "CF-1.8",
         "title": "S4A Patch Dataset",
         "authors": "cropstack, in the layout of Papoutsis I., Sykas D., Zografakis D., Sdraka M.",
         "patch_year": str(year),
-        "patch_country_code": declared["country_code"],
+        "patch_country_code": about["country_code"],
         "patch_tile": tile,
         "references": "doi:10.1109/JSTARS.2022.3164771",
         "institution": "cropstack",
         "version": "21.03",
         "_format": "NETCDF4",
-        "source": f"{imagery}; {attribution}",
-        "labels_attribution": attribution,
-        "labels_licence": declared["licence"],
-    }
-
-
-def labels_attributes(about: dict[str, Any]) -> dict[str, str]:
-    """What patches repeat of a label file's root attributes: share-alike, of the mapping, and the land cover if any.
-
-    Labels are share-alike where the declaration is, or where the mapping of its crops has a licence: CC BY-SA.
-    """
-    repeated = (
-        *("mapping_licence", "mapping_attribution"),
-        *("background", "background_licence", "background_attribution"),
-    )
-    return {
+        "source": f"{imagery}; {about['attribution']}",
         "labels_share_alike": "yes" if about["share_alike"] or "mapping_licence" in about else "no",
         **{f"labels_{name}": about[name] for name in repeated if name in about},
     }
@@ -126,6 +114,7 @@ def patch_image(stack: list[Scene], tile: GeoBox, attributes: dict[str, str]) ->
     times = [_microseconds(scene.sensing) for scene in stack]
 
     def build(file: h5py.File) -> None:
+        """Write all that the patches share: attributes, dimensions, empty rasters, the table of acquisitions."""
         set_attributes(file, attributes)
         for band in S2_BANDS:
             group, size = add_group(file, band.name), PATCH_PX[band.resolution_m]

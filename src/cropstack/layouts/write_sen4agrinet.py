@@ -14,7 +14,6 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import yaml
 from odc.geo.geobox import GeoBox
 
 from cropstack.bands import S2_BANDS, bands_at
@@ -28,7 +27,7 @@ from cropstack.files import (
 )
 from cropstack.grid import PATCH_PX, RESOLUTIONS_M, patch_geobox, pixel_centres, tile_geobox
 from cropstack.layouts.patch_files import Place, TileYear, patch_stem
-from cropstack.layouts.patch_image import MASKS, common_attributes, labels_attributes, patch_image
+from cropstack.layouts.patch_image import MASKS, common_attributes, patch_image
 from cropstack.layouts.scene_stack import Scene, open_scenes
 from cropstack.layouts.stored_chunks import StoredChunks, copy_stored_chunk, stored_chunks
 from cropstack.product import format_time, parse_time
@@ -41,7 +40,6 @@ CLAMPED_LIMIT = 0.01  # share of a band's valid pixels from which clamped reflec
 def write_sen4agrinet(
     scenes: list[Path],
     labels: Path,
-    source: Path,
     patches: Path,
     ledger: Path,
     *,
@@ -54,8 +52,7 @@ def write_sen4agrinet(
     Parameters
     ----------
     scenes : scene files of that tile and year, in any order.
-    labels : label file of that tile and year.
-    source : the country's `source.yaml`, for country code, licence and attribution.
+    labels : label file of that tile and year; it knows country code, licences and attributions.
     ledger : receives the dates left out of a patch because it has no valid pixel (`no_valid_pixel`, one row per
         patch), patches without any date, which have no file (`no_date`), and bands of which more than 1 % of the
         valid pixels of a scene were clamped at 1 (`clamped`).
@@ -64,12 +61,10 @@ def write_sen4agrinet(
     ------
     LayoutError : scenes or labels that do not belong together, or not to this tile, year and grid.
     """
-    declared = yaml.safe_load(source.read_text(encoding="utf-8"))
     with open_scenes(scenes, tile=tile, year=year, size_px=size_px) as stack:
         dates = dates_of_patches(stack)
         imagery = "; ".join(sorted({scene.attributes["source"] for scene in stack}))
-        about = _about_labels(labels)
-        common = common_attributes(tile, year, declared | about, imagery) | labels_attributes(about)
+        common = common_attributes(tile, year, _about_labels(labels), imagery)
         with replace_on_success(patches) as folder:
             folder.mkdir()
             _write_patches(folder, stack, dates, labels, common)
