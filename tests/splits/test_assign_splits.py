@@ -63,8 +63,16 @@ def run(inputs: SimpleNamespace, path: Path, **changes: object) -> list[dict[str
 
 
 @pytest.fixture(scope="module")
-def rows(inputs: SimpleNamespace) -> list[dict[str, str]]:
-    return run(inputs, inputs.folder / "splits.csv")
+def table(inputs: SimpleNamespace) -> Path:
+    """splits.csv as the inputs give it."""
+    run(inputs, inputs.folder / "splits.csv")
+    return inputs.folder / "splits.csv"
+
+
+@pytest.fixture(scope="module")
+def rows(table: Path) -> list[dict[str, str]]:
+    with open(table, newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
 def of(rows: list[dict[str, str]], scenario: str) -> list[dict[str, str]]:
@@ -123,11 +131,13 @@ def test_a_further_tile_moves_no_place(inputs: SimpleNamespace, tmp_path: Path) 
     assert few == [row for row in more if row["tile"] == "31TCG"]
 
 
-def test_same_inputs_same_bytes_and_another_seed_another_split(inputs: SimpleNamespace, tmp_path: Path) -> None:
+def test_same_inputs_same_bytes_and_another_seed_another_split(
+    inputs: SimpleNamespace, table: Path, tmp_path: Path
+) -> None:
     run(inputs, tmp_path / "again.csv")
-    assert (tmp_path / "again.csv").read_bytes() == (inputs.folder / "splits.csv").read_bytes()
+    assert (tmp_path / "again.csv").read_bytes() == table.read_bytes()
     run(inputs, tmp_path / "other.csv", seed=17)
-    assert (tmp_path / "other.csv").read_bytes() != (inputs.folder / "splits.csv").read_bytes()
+    assert (tmp_path / "other.csv").read_bytes() != table.read_bytes()
 
 
 def test_an_earlier_table_pins_its_places(inputs: SimpleNamespace, tmp_path: Path) -> None:
@@ -135,8 +145,8 @@ def test_an_earlier_table_pins_its_places(inputs: SimpleNamespace, tmp_path: Pat
     assert run(inputs, tmp_path / "pinned.csv", pinned=tmp_path / "earlier.csv") == earlier
 
 
-def test_contradictory_pins_are_refused(inputs: SimpleNamespace, tmp_path: Path) -> None:
-    text = (inputs.folder / "splits.csv").read_text()
+def test_contradictory_pins_are_refused(inputs: SimpleNamespace, table: Path, tmp_path: Path) -> None:
+    text = table.read_text()
     line = next(line for line in text.splitlines() if "scenario1,2019_31TCG" in line)
     split = line.split(",")[7]
     other = line.replace(f",{split},", ",val," if split != "val" else ",test,")
@@ -146,8 +156,8 @@ def test_contradictory_pins_are_refused(inputs: SimpleNamespace, tmp_path: Path)
         run(inputs, tmp_path / "splits.csv", pinned=pinned)
 
 
-def test_a_pin_that_the_scenario_rules_out_is_refused(inputs: SimpleNamespace, tmp_path: Path) -> None:
-    lines = (inputs.folder / "splits.csv").read_text().splitlines()
+def test_a_pin_that_the_scenario_rules_out_is_refused(inputs: SimpleNamespace, table: Path, tmp_path: Path) -> None:
+    lines = table.read_text().splitlines()
     moved = [line.replace(",test,", ",train,") if line.startswith("scenario2,2019_31TCJ") else line for line in lines]
     pinned = tmp_path / "pinned.csv"
     pinned.write_text("\n".join(moved) + "\n")
