@@ -116,9 +116,8 @@ def harmonise_parcels(
         kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]))
         rows += _filter_rows(declared.filtered) + code_rows(kept, matches)
         check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)
-        provenance = _provenance(meaning, country, year, simulated=simulated) | {
-            "declared": len(declared.id)
-        }  # check_layout balances it
+        provenance = _provenance(meaning, country, year, simulated=simulated)
+        provenance["declared"] = len(declared.id)  # check_layout balances it
         repairs = repairs_of(kept, declared, matches)
         write_geoparquet(temporary, kept, spill, matches, repairs, crs=crs, year=year, provenance=provenance)
         write_ledger(ledger, rows)
