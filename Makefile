@@ -35,14 +35,16 @@ lint: $(READY)
 
 environment: $(READY)
 
-# torch first, by pip: its builds differ by machine, so it stands in no lock; the rest by a pinned uv.
+# torch first, by pip: its builds differ by machine, so it stands in no lock; the rest by a pinned uv. Bytecode is made
+# here: each step is a process, and where PYTHONDONTWRITEBYTECODE is set each would compile what it imports anew.
 $(READY): requirements.txt pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, " + \
 	    sys.executable + " is " + sys.version.split()[0] + "; name one: make PYTHON=python3.11")'
 	@echo "Making the environment in $(VENV)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(UV) $(TORCH)
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --compile-bytecode --require-hashes \
+	    -r requirements.txt
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip check --quiet
 	@touch $(READY)
