@@ -240,7 +240,9 @@ def test_masks_are_gml_before_and_rasters_from_processing_baseline_0400(metadata
 def test_exactly_the_cloudy_acquisition_is_over_ten_percent(archive: Path, metadata: dict[str, L1CMetadata]) -> None:
     cloudy = truth(archive, "cloudy")
     assert [row["expected"] for row in cloudy] == ["cloud"]
+    said = {name: f"{found.cloud:.1f} percent of the pixels with data" for name, found in metadata.items()}
     assert {row["unit"] for row in cloudy} == {name for name, found in metadata.items() if found.cloud > 10}
+    assert [row["detail"] for row in cloudy] == [said[row["unit"]] for row in cloudy]
 
 
 def test_the_reprocessed_copy_is_brighter_and_shifted(archive: Path, metadata: dict[str, L1CMetadata]) -> None:

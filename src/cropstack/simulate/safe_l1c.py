@@ -95,11 +95,16 @@ def describe(bands: Mapping[str, Pixels], masks: L1CMasks, geobox: GeoBox) -> Co
     pixels = sum(bands[band.name].size for band in S2_BANDS)
     return Content(
         footprint=_footprint(bands["B02"], geobox),
-        cloud=100.0 * float((masks.opaque | masks.cirrus)[valid].mean()),
+        cloud=cloud_cover(bands, masks),
         snow=100.0 * float(masks.snow[valid].mean()),
         degraded_msi=100.0 * _faulty(masks, MSI_FAULTS) / pixels,
         degraded_ancillary=100.0 * _faulty(masks, ANCILLARY_FAULTS) / pixels,
     )
+
+
+def cloud_cover(bands: Mapping[str, Pixels], masks: L1CMasks) -> float:
+    """Opaque cloud and cirrus, in percent of the 60 m pixels with data."""
+    return 100.0 * float((masks.opaque | masks.cirrus)[bands["B01"] != NODATA_DN].mean())
 
 
 def _faulty(masks: L1CMasks, layers: tuple[str, ...]) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 from cropstack.files import read_json, sha256, write_csv, write_json
 from cropstack.simulate.l1c_product import L1CProduct
-from cropstack.simulate.render import Counts, product_of, render
-from cropstack.simulate.safe_l1c import write_l1c
+from cropstack.simulate.render import Picture, product_of, render
+from cropstack.simulate.safe_l1c import cloud_cover, write_l1c
 from cropstack.simulate.schedule import Acquisition, Delivery, acquisitions_of
 from cropstack.simulate.surface import Surface, surface_of
 from cropstack.step import code_of, step
@@ -93,16 +93,17 @@ def make_product(folder: Path, surface: Surface, order: Order, *, seed: int, thr
     path = _safe(folder, order)
     picture = render(surface, order.acquisition, order.delivery, order.product, seed=seed)
     write_l1c(path, picture.bands, product=order.product, masks=picture.masks, threads=threads)
-    write_json(_beside(folder, order), {"digest": order.digest, "truth": truth_of(order, picture.counts)})
+    write_json(_beside(folder, order), {"digest": order.digest, "truth": truth_of(order, picture)})
     return path
 
 
-def truth_of(order: Order, counts: Counts) -> list[Row]:
+def truth_of(order: Order, picture: Picture) -> list[Row]:
     """What is special about a product, and the reason for which the lock must leave it out, or ``none``."""
     kind, delivery, unit = order.acquisition.kind, order.delivery, order.product.id
     rows: list[Row] = []
     if kind == "cloudy":
-        rows.append(("cloudy", unit, f"{100 * order.acquisition.cloud:.1f} percent of the tile intended", "cloud"))
+        detail = f"{cloud_cover(picture.bands, picture.masks):.1f} percent of the pixels with data"
+        rows.append(("cloudy", unit, detail, "cloud"))
     if kind == "reprocessed":
         newest = delivery is order.acquisition.deliveries[-1]
         detail = f"processing baseline {delivery.processing_baseline}, reflectance times {delivery.gain}"
@@ -114,7 +115,7 @@ def truth_of(order: Order, counts: Counts) -> list[Row]:
         rows.append(("split_datatake", unit, detail, "none"))
     if kind == "edge":
         rows.append(("swath_edge", unit, "about half of the tile has data", "none"))
-    for fault, pixels in counts.items():
+    for fault, pixels in picture.counts.items():
         detail = ", ".join(f"{name} {count}" for name, count in pixels.items())
         rows.append((fault, unit, f"pixels: {detail}", "none"))
     return rows
