@@ -46,7 +46,7 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         type=int,
         action="append",
         default=[],
-        help="of the declarations; once for all files or once for each; else their names tell",
+        help="of the declarations, after them; once for all files or once for each; else their names tell",
     )
     check.add_argument(
         "--min-mapped",

@@ -78,7 +78,7 @@ class Legend:
 def read_table(path: Path, columns: list[str]) -> list[dict[str, str]]:
     """Read a UTF-8 CSV whose header is exactly `columns`; an unknown column names its nearest known one."""
     try:
-        with open(path, encoding="utf-8", newline="") as handle:
+        with open(path, encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle)
             found, rows = list(reader.fieldnames or []), list(reader)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -417,12 +417,12 @@ def _tile_metadata(files: SafeFiles) -> str:
 def _check_level(product: _Xml) -> None:
     level = product.text("PROCESSING_LEVEL")
     if level != "Level-1C":
-        raise ProductError(f'{product.label}: PROCESSING_LEVEL is "{level}"; expected "Level-1C".')
+        raise ProductError(f'{product.label}: PROCESSING_LEVEL is "{level}"; expected "Level-1C". Take that product.')
     for special in product.all("Special_Values"):
         name, value = (special.findtext(f"{{*}}SPECIAL_VALUE_{part}") for part in ("TEXT", "INDEX"))
         expected = {"NODATA": NODATA_DN, "SATURATED": SATURATED_DN}.get(name or "")
         if expected is not None and value != str(expected):
-            raise ProductError(f"{product.label}: special value {name} is {value}; expected {expected}.")
+            raise ProductError(f"{product.label}: special value {name} is {value}; expected {expected}. {FETCH_AGAIN}")
 
 
 def _offsets(product: _Xml, baseline: str) -> dict[str, int]:
@@ -465,7 +465,8 @@ def _offset(product: _Xml, band: str, text: str | None) -> int:
         ) from error
     if not -32768 <= offset <= 0:
         raise OffsetError(
-            f"{product.label}: RADIO_ADD_OFFSET of {band} is {offset}; expected -32768 to 0 (all known are -1000)."
+            f"{product.label}: RADIO_ADD_OFFSET of {band} is {offset}; expected -32768 to 0 (all known are -1000). "
+            f"{FETCH_AGAIN}"
         )
     return offset
 
@@ -473,7 +474,9 @@ def _offset(product: _Xml, band: str, text: str | None) -> int:
 def _baseline_number(product: _Xml, baseline: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d+)\.(\d+)", baseline)
     if found is None:
-        raise OffsetError(f'{product.label}: PROCESSING_BASELINE is "{baseline}"; expected a number such as 05.11.')
+        raise OffsetError(
+            f'{product.label}: PROCESSING_BASELINE is "{baseline}"; expected a number such as 05.11. {FETCH_AGAIN}'
+        )
     return int(found[1]), int(found[2])
 
 

@@ -7,8 +7,17 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 from cropstack.errors import ConfigError, nearest
+
+# 16.0 is an integer for JSON Schema; hashed as text or given to range() it is none.
+_Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
 
 
 def read_yaml(path: Path, schema: Path) -> Any:
@@ -29,7 +38,7 @@ def validate(data: Any, schema: Path, *, origin: str) -> Any:
         unknown key, the nearest known one.
     """
     definition = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
-    error = best_match(Draft202012Validator(definition).iter_errors(data))
+    error = best_match(_Validator(definition).iter_errors(data))
     if error is not None:
         raise ConfigError(f"{origin}: {_explain(error)}")
     return _with_defaults(copy.deepcopy(data), definition)

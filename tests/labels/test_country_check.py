@@ -118,8 +118,17 @@ def test_998_is_not_called_mapped(office: Office) -> None:
 def test_exclude_on_a_large_area_is_a_problem(office: Office) -> None:
     report = office.check(office.declare(*["CARRETERA"] * 9, "ORDI"))
     assert problems(report) == {
-        "excluded": "2020: 90.0% of the area is excluded ('CARRETERA'); exclude is for what is no parcel"
+        "excluded": "2020: 90.0% of the parcels and 90.0% of the area are excluded ('CARRETERA') and count in no share "
+        "of what is mapped; exclude is for what is no parcel"
     }
+
+
+def test_excluded_parcels_are_noted_and_names_without_code_are_not_among_them(office: Office) -> None:
+    office.crops += ",,No crop,exclude,,,,,none is declared\n"
+    report = office.check(office.declare(*["ORDI"] * 30, ("", ""), ("", "Ordi")))
+    assert line(report, "excluded")[:3] == ["excluded", "1", "1"]
+    assert line(report, "no row")[:4] == ["no", "row", "1", "1"]
+    assert "2020: 3.1% of the parcels and 3.1% of the area are excluded ('')" in notes(report)["excluded"]
 
 
 def test_unreviewed_rows_in_use_are_a_problem(office: Office) -> None:

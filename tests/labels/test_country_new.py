@@ -118,6 +118,16 @@ def test_source_yaml_says_what_the_file_tells(repository: Path, declaration: Pat
     assert (west, south, east, north) == (3.7, 44.5, 4.8, 45.6)  # squares at 4.27 E, 45.05 N
 
 
+@pytest.mark.parametrize(("licence", "expected"), [("CC BY-SA 4.0", True), ("ODbL 1.0", True), ("CC BY 4.0", False)])
+def test_share_alike_follows_the_licence(repository: Path, declaration: Path, licence: str, expected: bool) -> None:
+    make(repository, declaration, licence=licence, attribution="Office {year}")
+    path = repository / "taxonomy/countries/xx/source.yaml"
+    assert yaml.safe_load(path.read_text())["share_alike"] is expected
+    path.write_text(path.read_text().replace("share_alike: true", "share_alike: false"))
+    rules = {one.rule for one in check_country(repository, "xx", [], years=(), min_mapped=0.95).findings}
+    assert ("share_alike" in rules) == expected
+
+
 def test_a_licence_that_is_not_given_is_asked_for(repository: Path, declaration: Path) -> None:
     made = make(repository, declaration)
     assert any("fill in licence and attribution" in line for line in made.lines)
@@ -338,10 +348,9 @@ def test_tuscany_from_its_file_to_parcels(repository: Path, realdata: Path, tmp_
     assert parcels["metrics:area"].sum() == pytest.approx(157.94e4, rel=1e-3)
 
 
-def test_the_list_of_crops_makes_the_review_short(repository: Path, realdata: Path, tmp_path: Path) -> None:
+def test_the_list_of_crops_makes_the_review_short(root: Path, repository: Path, realdata: Path) -> None:
     """With the office's list 14 of the 17 codes find a class by name, 11 of them the one that a person gives."""
-    names = tmp_path / "artea.csv"
-    names.write_text(TUSCANY, encoding="utf-8")  # its other columns say nothing here
+    names = root / "docs/artea.csv"
     make(repository, realdata / "lpis/fiboa-cli/it_1/iti1_2023.parquet", cc="it_52", names=names)
     rows = rows_of(repository, "it_52")
     right = [code for code, row in rows.items() if row.class_code == REVIEW[code]["class_code"]]

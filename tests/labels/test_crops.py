@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cropstack.errors import ConfigError
+from cropstack.errors import ConfigError, DeclarationError
 from cropstack.labels.crops import Crop, match_codes, read_crops
 from cropstack.legend import CropClass, read_classes
 
@@ -77,15 +77,26 @@ def test_a_code_may_change_its_meaning_from_one_year_to_the_next(
     assert found == [923, 980]
 
 
-def test_a_row_may_leave_out_parcels_without_a_code(country: Any, square: Callable[..., object]) -> None:
-    rows = [{"CULTIU": code, "geometry": square(i, 0)} for i, code in enumerate(["ORDI", "", None, "GIRASOL"])]
+def test_a_row_may_leave_out_parcels_with_neither_code_nor_name(country: Any, square: Callable[..., object]) -> None:
+    """A name alone is a crop, though an unknown one."""
+    country.edition["columns"]["name"] = "NOM"
+    found = [("ORDI", "Ordi", 100), ("", "", 10), (None, None, 10), ("", "Ordi", 10), ("GIRASOL", "", 10)]
+    rows = [{"CULTIU": c, "NOM": n, "geometry": square(i, 0, side)} for i, (c, n, side) in enumerate(found)]
     declared = country.declare(rows)
-    parcels, _ = country.harmonise(declared, max_unknown_share=1.0)
-    assert sorted(parcels["class_code"]) == [150, 998, 998, 998]
+    parcels, _ = country.harmonise(declared)
+    assert sorted(parcels["class_code"]) == [150, 998, 998, 998, 998]
     country.crops += ",,No crop declared,exclude,,,,,\n"
-    parcels, ledger = country.harmonise(declared, max_unknown_share=1.0)
-    assert sorted(parcels["class_code"]) == [150, 998]
-    assert [row.evidence for row in ledger if row.reason == "excluded"] == ["no crop declared"] * 2
+    parcels, ledger = country.harmonise(declared)
+    assert sorted(parcels["class_code"]) == [150, 998, 998]
+    assert [row.evidence for row in ledger if row.reason == "excluded"] == ["no crop declared, 0.0100 ha"] * 2
+    assert sorted(row.unit for row in ledger if row.reason == "unknown_code") == ["", "GIRASOL"]
+
+
+def test_excluding_much_of_what_is_declared_stops_the_build(country: Any, square: Callable[..., object]) -> None:
+    rows = [{"CULTIU": code, "geometry": square(i, 0)} for i, code in enumerate(["CARRETERA", *["ORDI"] * 7])]
+    message = r"excludes 12.5% of the declared area, most of it 'CARRETERA'; expected at most 10%"
+    with pytest.raises(DeclarationError, match=message):
+        country.harmonise(country.declare(rows))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +107,7 @@ def test_a_row_may_leave_out_parcels_without_a_code(country: Any, square: Callab
         ("SOIA,SOIA,Soya,410,33010,,,,", "hcat '33010' is no HCAT code"),
         ("SOIA,SOIA,Soya,410,,20,,,", "valid_from '20' is no year"),
         ("ordi,ORDI,Barley,150,,,,,", "code 'ordi' stands twice for 2020"),
-        (",x,x,150,,,,,", r"the code is empty. Parcels without .* 'exclude' leaves them out"),
+        (",x,x,150,,,,,", r"the code is empty. Parcels without .* 'exclude' leaves out those"),
         ("SOIA,SOIA,Soya,410,,,,yes,", "review 'yes' is unknown; expected nothing or 'unreviewed'"),
     ],
 )

@@ -62,6 +62,9 @@ def test_a_good_table_has_no_problems(lint: Lint) -> None:
         # 998 is a class in the table and no class at all
         ("ALTRES,x,Something,998,,,,,\n", "unknown_class", "line 9 'ALTRES'"),
         ("ALTRES,x,Something,998,,,,,suggested: nothing\n", "unknown_class", "line 9 'ALTRES'"),
+        # what is excluded counts nowhere, so somebody must say why; that another table lacks it is no reason
+        ("CAMI,x,Path,exclude,,,,,\n", "excluded", "line 9 'CAMI'"),
+        ("CAMI,x,Path,exclude,,,,,not in EuroCrops; HCAT is ours\n", "excluded", "line 9 'CAMI'"),
         # a class that its own HCAT code or English name contradicts
         ("CIVADA,x,Winter crop,120,3301010500,,,,\n", "hcat", "class 120 (Maize), hcat 170 (Oats)"),
         ("CIVADA,x,Oats,170,3301999999,,,,\n", "hcat", "hcat codes that taxonomy/hcat3.csv has not: line 9 'CIVADA'"),
@@ -70,7 +73,7 @@ def test_a_good_table_has_no_problems(lint: Lint) -> None:
         ("OLIVES,x,Olives,330,,,,,\n", "name", "class 330 (Grapes), but 442"),
         # one crop under two codes with two classes
         (
-            "A1,Civada,Oats,170,,,,,\nA2,CIVADA,Fodder,911,,,,,\n",
+            "A1,Civada,Oats,170,,,,,HCAT3 alone: 911 (x)\nA2,CIVADA,Fodder,911,,,,,Sen4AgriNet has 998\n",
             "same_name",
             "line 9 'A1' is 170, line 10 'A2' is 911",
         ),
@@ -94,6 +97,10 @@ def test_what_hides_a_mistake_is_found(lint: Lint, rows: str, rule: str, text: s
 )
 def test_what_is_right_or_explained_is_no_problem(lint: Lint, rows: str) -> None:
     assert problems(lint(rows)) == []
+
+
+def test_an_empty_code_looks_like_no_other(lint: Lint) -> None:
+    assert lint(",x,None declared,exclude,,,,,no crop\n0,y,Oats,170,,,,,\n") == []
 
 
 def test_a_name_inside_another_name_is_a_note(lint: Lint) -> None:

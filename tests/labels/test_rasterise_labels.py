@@ -80,7 +80,7 @@ def test_files_open_with_crs_types_and_provenance(country: Any) -> None:
             assert "_FillValue" not in data["labels"].encoding
         with rasterio.open(f'netcdf:"{path}":/{group}/labels') as raster:
             assert raster.crs.to_epsg() == 32631
-            assert raster.bounds[0], raster.bounds[3] == (LEFT, TOP)
+            assert (raster.bounds.left, raster.bounds.top) == (LEFT, TOP)
     with h5py.File(path) as file:
         attributes = dict(file.attrs)
         assert (attributes["tile"], attributes["attribution"], attributes["year"]) == (b"31TFK", b"DUN 2020", 2020)

@@ -1,5 +1,7 @@
 """The small build: what reruns after which change, kills and restarts, equal bytes."""
 
+import os
+import re
 import shutil
 
 import pytest
@@ -35,7 +37,14 @@ def test_a_changed_mapping_reruns_labels_and_what_follows_but_no_scene(built: Tr
     with built.edited("taxonomy/countries/es_ct/crops.csv", ",110,", ",150,"):
         planned = planned_by(built)
     assert set(planned) == {"harmonise_parcels", "assign_tiles", "rasterise_labels", *AFTER_LABELS}
-    assert planned["harmonise_parcels"] == "updated input files:"
+    assert planned["harmonise_parcels"].startswith("updated input files:")
+
+
+def test_an_older_table_in_place_of_another_is_noticed(built: Tree) -> None:
+    table = built.folder / "taxonomy/countries/es_ct/crops.csv"
+    with built.edited("taxonomy/countries/es_ct/crops.csv", ",110,", ",150,"):
+        os.utime(table, (0, 0))
+        assert planned_by(built)["harmonise_parcels"] == "params have changed since last execution:"
 
 
 def test_comments_and_docstrings_rerun_nothing(built: Tree) -> None:
@@ -108,6 +117,28 @@ def test_an_unknown_key_of_the_configuration_names_the_nearest(built: Tree) -> N
         'ConfigError: configuration: unknown key "tile_size_pix" at top level; did you mean "tile_size_px"?'
         in done.stdout
     )
+
+
+# --- what fails ---------------------------------------------------------------------------------------
+
+
+def test_all_that_rules_make_is_asked_for(built: Tree) -> None:
+    """Else what a failed step leaves missing would be found complete by the next run."""
+    graph = built.build("--rulegraph")
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', graph, re.MULTILINE))
+    asked = {names[one] for one, other in re.findall(r"(\d+) -> (\d+)", graph) if names[other] == "all"}
+    assert len(names) > 20
+    assert set(names.values()) == asked | {"all"}
+
+
+def test_what_failed_fails_again_until_it_is_mended(built: Tree, copy: Tree) -> None:
+    for _ in range(2):
+        done = copy.snakemake("--config", "max_unknown_share=0")
+        assert done.returncode != 0
+        assert "UnknownCropCode" in done.stdout
+    copy.build("build/labels/es_ct_2019_parcels.parquet")
+    assert copy.planned() == {}
+    assert_equal(copy, built)
 
 
 # --- equal bytes --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from cropstack.errors import ConfigError, CropstackError
+from cropstack.files import sha256
 from cropstack.listing import listing_digest, stamp
 from cropstack.schema import read_yaml, validate
 from cropstack.step import code_of
@@ -184,9 +185,19 @@ def declaration_files(wildcards):
     return [str(file) for file in files]
 
 
+def simulated_declarations():
+    return [
+        f"archive/simulated/declarations/{cc}/{year}/{name}"
+        for cc, area in AREAS.items()
+        for year in area["years"]
+        for name in declaration_names(cc, year)
+    ]
+
+
 def found_declarations(wildcards):
-    """Sizes and times of the user's files: one that was replaced is noticed whatever its age."""
-    return "" if SIMULATED else " ".join(stamp(Path(file)) for file in declaration_files(wildcards))
+    """Sizes and times of the user's files, content of the country's: one that was replaced is noticed at any age."""
+    country = [sha256(COUNTRIES / wildcards.cc / name) for name in ("source.yaml", "crops.csv")]
+    return country if SIMULATED else country + [stamp(Path(file)) for file in declaration_files(wildcards)]
 
 
 def survey_files(wildcards):
@@ -262,6 +273,17 @@ def products_of_scene(wildcards):
     return [f"archive/products/{product}.fetched.json" for product in found]
 
 
+def made_of_products(_):
+    """What stands between the lock and what people open, of every product and scene in use."""
+    rows = used_products()
+    scenes = sorted({(row["collection"], row["scene"]) for row in rows})
+    return [
+        *[f"archive/products/{row['product']}.fetched.json" for row in rows],
+        *[f"build/scenes/{collection}/{scene}.nc" for collection, scene in scenes if SETTINGS["keep_scenes"]],
+        *[f"build/samples/parcels/{collection}/{scene}.parquet" for collection, scene in scenes],
+    ]
+
+
 def of_product(column):
     """Params function: a column of the lock for a product."""
 
@@ -298,7 +320,10 @@ def experiments_of(recipe):
         sys.exit(f"{type(error).__name__}: {error}")
 
 
-COMPOSITES_OF = {"pad": "patches.h5", "oad": "parcels.parquet"}
+COMPOSITES_OF = {
+    "pad": "build/samples/composites/{tile}_{year}_patches.h5",
+    "oad": "build/samples/composites/{tile}_{year}_parcels.parquet",
+}
 SPLITS_OF = {"pad": "splits", "oad": "parcel_splits"}
 
 

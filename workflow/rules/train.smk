@@ -5,9 +5,7 @@ rule train_models:
     message:
         "Train the models of {wildcards.recipe} on the table {wildcards.table}"
     input:
-        composites=lambda wildcards: per_tile_year(
-            f"build/samples/composites/{{tile}}_{{year}}_{COMPOSITES_OF[wildcards.table]}"
-        ),
+        composites=lambda wildcards: per_tile_year(COMPOSITES_OF[wildcards.table]),
         splits=lambda wildcards: f"results/{wildcards.recipe}/{SPLITS_OF[wildcards.table]}.csv",
         legend=lambda wildcards: f"taxonomy/legends/{RECIPES[wildcards.recipe]['legend']}.csv",
         classes="taxonomy/classes.csv",

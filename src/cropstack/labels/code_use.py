@@ -12,6 +12,7 @@ from cropstack.labels.declarations import Declared
 SLIPS = (1e4, 1e-4)  # hectares taken for square metres, and the other way round
 AREA_TOLERANCE = 0.05  # ASSUME: as in harmonise_parcels
 AREA_SLACK_M2 = 100.0
+NAME_ONLY = "(name without code)"
 
 
 @dataclass
@@ -21,7 +22,8 @@ class CodeUse:
     Attributes
     ----------
     year : of the declaration. origin : its files, for messages.
-    parcels, area_m2 : by declared code; the code is empty where none is declared. The area is that of the geometry.
+    parcels, area_m2 : by declared code; empty where neither code nor name is declared, `NAME_ONLY` where a name is. The
+        area is that of the geometry.
     names : for each code, parcels by declared name; empty where none is published.
     size_m2 : float32 area of every parcel that has a geometry.
     declared, mismatch, slip : parcels with a declared area, with one that the geometry contradicts, and off by 10 000.
@@ -41,6 +43,7 @@ class CodeUse:
         """Count the parcels of a file or of a part of one."""
         area = np.asarray(shapely.area(rows.geometry))  # NaN where null
         frame = pd.DataFrame({"code": rows.code, "name": rows.name, "area": np.nan_to_num(area)})
+        frame.loc[(frame["code"] == "") & (frame["name"] != ""), "code"] = NAME_ONLY
         for code, group in frame.groupby("code", sort=True):
             self.parcels[str(code)] += len(group)
             self.area_m2[str(code)] += float(group["area"].sum())

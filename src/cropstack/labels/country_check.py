@@ -14,6 +14,7 @@ from cropstack.labels.text_table import wrap
 from cropstack.labels.use_findings import (
     area_findings,
     balance_findings,
+    licence_findings,
     never_used_findings,
     other_name_findings,
     repair_findings,
@@ -66,7 +67,7 @@ def check_country(root: Path, cc: str, files: Sequence[Path], *, years: Sequence
     report = Report()
     report.lines += _head(country)
     report.findings += lint_crops(country.rows, country.classes, country.hcat, country.known)
-    report.findings += sample_findings(country)
+    report.findings += licence_findings(country) + sample_findings(country)
     uses = [
         read_use(group, country.source, year=year, path=country.folder / "source.yaml")
         for year, group in sorted(files_by_year(files, years, country).items())

@@ -16,6 +16,7 @@ from cropstack.legend import CropClass, read_table
 COLUMNS = ["code", "name", "name_en", "class_code", "hcat", "valid_from", "valid_to", "review", "note"]
 EXCLUDE = "exclude"
 UNREVIEWED = "unreviewed"
+MAX_EXCLUDED = 0.1  # ASSUME: more declared area than this is no "no crop"
 CODES_IN_MESSAGE = 5
 _HCAT = re.compile(r"3[0-9]{9}")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -25,8 +26,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class Crop:
     """A row of crops.csv.
 
-    `class_code` is None for what is no crop and left out of the parcels; `unreviewed` rows are suggestions that nobody
-    has checked.
+    `class_code` is None for what is no crop and left out of the parcels; with an empty `code` these are the parcels
+    that declare neither a code nor a name. `unreviewed` rows are suggestions that nobody has checked.
     """
 
     code: str
@@ -81,7 +82,7 @@ def read_crops(path: Path, classes: dict[int, CropClass], *, year: int) -> dict[
         if not key and crop.class_code is not None:
             raise ConfigError(
                 f"{where}: the code is empty. Parcels without a code are unknown and need no row; class_code "
-                f"'{EXCLUDE}' leaves them out."
+                f"'{EXCLUDE}' leaves out those without a name, too."
             )
         if key in crops:
             raise ConfigError(f"{where} stands twice for {year}. Keep one, or part them by valid_from and valid_to.")
@@ -178,7 +179,7 @@ def _match(code: str, crops: dict[str, Crop], plain: dict[str, list[str]], width
         return key, ""
     if undone in crops:
         return undone, "mojibake"
-    ways = {"unaccented": plain.get(_plain(key), [])}
+    ways = {"unaccented": plain.get(_plain(key), []) if _plain(key) else []}
     if _is_damaged(key):
         ways["mojibake"] = [name for name in crops if _pattern(key, "[^\\x00-\\x7f]").fullmatch(name)]
     if width is not None:

@@ -114,6 +114,7 @@ def harmonise_parcels(
         if not allow_unreviewed:
             check_reviewed(_counts(declared), matches, crops)
         kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]))
+        matches = {code: match for code, match in matches.items() if match.crop.class_code is not None}
         rows += _filter_rows(declared.filtered) + code_rows(kept, matches)
         check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)
         provenance = _provenance(meaning, country, year, simulated=simulated)

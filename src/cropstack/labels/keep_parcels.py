@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from cropstack.errors import DeclarationError, LedgerRow
 from cropstack.labels.code_rows import STAGE
-from cropstack.labels.crops import Match
+from cropstack.labels.crops import MAX_EXCLUDED, Match
 from cropstack.labels.gather import Gathered
 from cropstack.labels.geoparquet import Repairs
 from cropstack.labels.overlaps import PARCELS_AT_ONCE, overlaps
@@ -31,10 +31,11 @@ def keep_parcels(
 
     Raises
     ------
-    DeclarationError : no parcel is left, or declared areas are off by 10 000.
+    DeclarationError : no parcel is left, too much is excluded, or declared areas are off by 10 000.
     """
     changes = declared.changes
-    changes.reject("excluded", _excluded(declared, matches))
+    excluded = _excluded(declared, matches)
+    changes.reject("excluded", excluded)
     usable = np.flatnonzero(~changes.gone)
     order = usable[stable_order(declared.id.take(pa.array(usable)), declared.digest[usable], declared.code[usable])]
     changes.reject("duplicate", _duplicates(declared, order))
@@ -42,6 +43,7 @@ def keep_parcels(
     if not len(kept.id):
         reasons = ", ".join(f"{len(found)} {reason}" for reason, found in sorted(changes.rejected.items()) if found)
         raise DeclarationError(f"{origin}: none of {len(declared.id)} parcels is usable: {reasons}.")
+    _check_excluded(declared, list(excluded), origin)
     changes.repair("duplicate_id", _renamed(declared, kept))
     changes.repair("missing_id", _without_id(declared, kept))
     changes.repair("area_mismatch", _area_mismatches(declared, kept, origin))
@@ -52,10 +54,30 @@ def keep_parcels(
 
 def _excluded(declared: Gathered, matches: dict[str, Match]) -> dict[int, str]:
     left_out = {code: match.crop for code, match in matches.items() if match.crop.class_code is None}
-    rows = np.flatnonzero(np.isin(declared.code, [declared.codes.index(code) for code in left_out]))
-    codes = [declared.codes[code] for code in declared.code[rows].tolist()]
-    evidence = {code: f"crop {code} ({crop.name})" if code else "no crop declared" for code, crop in left_out.items()}
-    return {row: evidence[code] for row, code in zip(rows.tolist(), codes, strict=True)}
+    texts = {code: f"crop {code} ({crop.name})" if code else "no crop declared" for code, crop in left_out.items()}
+    is_out = np.isin(declared.code, [declared.codes.index(code) for code in left_out])
+    if "" in left_out:  # a parcel without a code that has a name declares a crop
+        named = np.array([name != "" for name in declared.names])
+        is_out &= ~((declared.code == declared.codes.index("")) & named[declared.name])
+    hectares = np.nan_to_num(declared.area_m2) / 1e4
+    return {
+        row: f"{texts[declared.codes[declared.code[row]]]}, {hectares[row]:.4f} ha"
+        for row in np.flatnonzero(is_out).tolist()
+    }
+
+
+def _check_excluded(declared: Gathered, rows: list[int], origin: str) -> None:
+    """A slip in crops.csv, or a column that lost its codes, must not leave out what is declared."""
+    area = np.nan_to_num(declared.area_m2)
+    share = area[rows].sum() / area.sum()
+    if share > MAX_EXCLUDED:
+        codes, counts = np.unique(declared.code[rows], return_counts=True)
+        most = declared.codes[codes[counts.argmax()]]
+        raise DeclarationError(
+            f"{origin}: crops.csv excludes {share:.1%} of the declared area, most of it '{most}'; expected at most "
+            f"{MAX_EXCLUDED:.0%}, for exclude is for what is no parcel. Check the columns in source.yaml, or give the "
+            "code a class."
+        )
 
 
 def _duplicates(declared: Gathered, order: np.ndarray) -> dict[int, str]:

@@ -4,6 +4,7 @@ A finding is a *problem* where the row cannot be right or nobody has said why it
 look. The column `note` is where a person says why: a row with a note of its own is not questioned again.
 """
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,10 @@ SUGGESTED = "suggested:"  # how notes of `country new` begin; they explain nothi
 MAX_SHARE_OF_ROWS = 0.5  # ASSUME: no class takes more rows of a table than this
 MIN_ROWS = 8  # ... of tables that are long enough to tell
 _SHOWN = 5
+# Notes in the words of our own folders that name a difference between tables and no reason.
+_STOCK = re.compile(
+    "HCAT3 alone: .*|Sen4AgriNet has [^:]*|EuroCrops has HCAT [^:]*|not in .*|in the office's list of .*|HCAT is ours"
+)
 _BROKEN = ("\N{REPLACEMENT CHARACTER}", "?")
 
 
@@ -41,6 +46,11 @@ class Row:
     def is_explained(self) -> bool:
         """Whether a person has written why the row is as it is."""
         return bool(self.note) and not self.note.startswith(SUGGESTED)
+
+    @property
+    def has_reason(self) -> bool:
+        """Whether that says more than which table has another class."""
+        return self.is_explained and any(not _STOCK.fullmatch(part.strip()) for part in self.note.split(";"))
 
     def __str__(self) -> str:
         return f"line {self.line} '{self.code}'"
@@ -95,6 +105,7 @@ def lint_crops(
         *_spelling(rows),
         *_unreviewed(rows),
         *_unknown_class(rows),
+        *_excluded(rows),
         *_hcat_contradictions(rows, classes, hcat),
         *_name_contradictions(rows, classes, known),
         *_same_name(rows),
@@ -142,14 +153,15 @@ def _duplicates(rows: Sequence[Row]) -> list[Finding]:
 
 def _look_alikes(rows: Sequence[Row]) -> list[Finding]:
     """Codes that differ in accents, punctuation or leading zeros only."""
-    pairs = _pairs(_groups(rows, [skeleton(row.code) for row in rows]))
+    coded = [row for row in rows if row.code]
+    pairs = _pairs(_groups(coded, [skeleton(row.code) for row in coded]))
     different = [(a, b) for a, b in pairs if normalise(a.code) != normalise(b.code) and a.class_code != b.class_code]
     text = [f"{a} is {a.class_code}, {b} is {b.class_code}" for a, b in different if not _both_explained(a, b)]
     return _finding("problem", "look_alike", "codes that look alike and mean different classes", text)
 
 
 def _both_explained(a: Row, b: Row) -> bool:
-    return a.is_explained and b.is_explained
+    return a.has_reason and b.has_reason
 
 
 def skeleton(code: str) -> str:
@@ -184,6 +196,11 @@ def _unreviewed(rows: Sequence[Row]) -> list[Finding]:
 def _unknown_class(rows: Sequence[Row]) -> list[Finding]:
     bad = [row for row in rows if row.class_code == str(UNKNOWN) and not row.is_explained]
     return _finding("problem", "unknown_class", "rows of class 998 without a note that says why", bad)
+
+
+def _excluded(rows: Sequence[Row]) -> list[Finding]:
+    bad = [row for row in rows if row.class_code == EXCLUDE and not row.has_reason]
+    return _finding("problem", "excluded", "rows that exclude parcels without a note that says why", bad)
 
 
 def _hcat_contradictions(rows: Sequence[Row], classes: dict[int, CropClass], hcat: dict[str, Known]) -> list[Finding]:

@@ -78,7 +78,8 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
 
     Raises
     ------
-    SurveyError : a file that cannot be read, with dates that begin with the month, or without a usable point.
+    SurveyError : a file that cannot be read, with dates that begin with the month or are mostly of another year, or
+        without a usable point.
     ConfigError : `columns` or `codes` contradict themselves.
     """
     kinds = read_columns(columns)
@@ -97,7 +98,7 @@ def read_points(surveys: list[Path], columns: Path, codes: Path, points: Path, l
     _check_land_cover(typed, land_covers, faults)
     blank = _locate_points(typed, nodes, faults)
     _locate_observers(typed, nodes, blank, faults)
-    _type_dates(typed, kinds, faults, year)
+    _type_dates(typed, kinds, faults, found.place, year)
     _check_duplicates(typed, units, faults)
     kept = _kept(typed, faults)
     if not len(kept):
@@ -155,21 +156,37 @@ def _comma_row(numbers: Numbers, texts: pa.ChunkedArray, column: Column, faults:
     return [LedgerRow(column.name, STAGE, "repaired", "decimal_comma", evidence)]
 
 
-def _type_dates(typed: dict[str, pa.ChunkedArray], kinds: dict[str, Column], faults: Faults, year: int) -> None:
+def _type_dates(
+    typed: dict[str, pa.ChunkedArray], kinds: dict[str, Column], faults: Faults, place: np.ndarray, year: int
+) -> None:
+    files = np.array([one.rpartition(":")[0] for one in place], object)
     for name in [name for name in typed if name in kinds and kinds[name].type == "date"]:
+        for file in sorted(set(files)):
+            _check_order(typed[name].filter(pa.array(files == file)), name, file)
         typed[name] = _days(typed[name], name, faults, year)
+
+
+def _check_order(texts: pa.ChunkedArray, name: str, file: str) -> None:
+    """Each file has an order of its own."""
+    if count := months_first(texts):
+        raise SurveyError(
+            f"{file}: {name}: {count} dates such as 09/21/18 begin with the month, no fewer than with the day; expected "
+            "DD/MM/YY, DD/MM/YYYY or YYYY-MM-DD. Rewrite the column: which of the others do nobody can tell."
+        )
 
 
 def _days(texts: pa.ChunkedArray, name: str, faults: Faults, year: int) -> pa.ChunkedArray:
     days, is_bad = to_dates(texts)
-    if count := months_first(texts):
-        raise SurveyError(
-            f"{name}: {count} dates such as 09/21/18 begin with the month, more than with the day; expected DD/MM/YY, "
-            "DD/MM/YYYY or YYYY-MM-DD. Rewrite the column: which of the others do nobody can tell."
-        )
     years = pc.year(days).fill_null(year).to_numpy(zero_copy_only=False)
     is_bad |= (years < year) | (years > year + 1)  # the survey of 2018 ran into March 2019
     expected = f"a date of {year} or {year + 1}, as DD/MM/YY, DD/MM/YYYY or YYYY-MM-DD"
+    there = int(pc.sum(pc.not_equal(texts, "")).as_py() or 0)
+    if is_bad.sum() > there / 2:
+        first = int(is_bad.argmax())
+        raise SurveyError(
+            f'{name}: {is_bad.sum()} of {there} dates are none of the survey of {year}, the first "{texts[first]}"; '
+            f"expected {expected}. Put the files below archive/lucas under their own year, or rewrite the column."
+        )
     faults.repair(is_bad, "survey_date", lambda i: f'{name} "{texts[i]}" left empty; expected {expected}')
     return pa.chunked_array([pc.if_else(pa.array(is_bad), pa.scalar(None, pa.date32()), days)])
 

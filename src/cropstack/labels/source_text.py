@@ -1,6 +1,7 @@
 """source.yaml for a country that has none, with what its declaration tells."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from cropstack.labels.guess_columns import Guess, texts
 from cropstack.labels.unknown_file import UnknownFile, utm_crs
 
+_SHARE_ALIKE = re.compile(r"\bBY(-NC)?-SA\b|share[- ]?alike|\bODbL\b", re.IGNORECASE)
 TODO = "TODO"  # source.schema.yaml refuses texts that begin so
 
 
@@ -33,7 +35,8 @@ def source_text(
         f"bounds: [{', '.join(map(str, file.bounds))}]  # CHECK: half a degree around the file; widen to the country",
         f"licence: {_quoted(said.get('licence') or f'{TODO}: under which licence the office publishes it')}",
         f"attribution: {_quoted(said.get('attribution') or f'{TODO}: as the licence asks for it')}",
-        "share_alike: false  # CHECK: true where the licence wants derived data under the same",
+        f"share_alike: {str(is_share_alike(said.get('licence') or '')).lower()}  # CHECK: true where the licence wants "
+        "derived data under the same",
         "editions:",
         f"  - years: [{year}]",
         "    url: null  # the page where the office publishes it",
@@ -48,6 +51,11 @@ def source_text(
         *_width_lines(file, guess),
     ]
     return "\n".join(lines) + "\n"
+
+
+def is_share_alike(licence: str) -> bool:
+    """Whether the text of a licence wants derived data under the same."""
+    return _SHARE_ALIKE.search(licence) is not None
 
 
 def _quoted(text: str) -> str:

@@ -101,13 +101,13 @@ def to_dates(texts: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
 
 
 def months_first(texts: pa.ChunkedArray) -> int:
-    """Number of dates that are one only with the month first; 0 where more are one only with the day first."""
+    """Number of dates that are one only with the month first; 0 where more are so only with the day first."""
     count = {True: 0, False: 0}
     for one in pc.value_counts(texts).to_pylist():
         match = _DAY_FIRST.fullmatch(re.split(r"[ T]", one["values"], maxsplit=1)[0])
         if match and (int(match[1]) > 12) != (int(match[2]) > 12):
             count[int(match[2]) > 12] += one["counts"]
-    return count[True] if count[True] > count[False] else 0
+    return count[True] if count[True] >= count[False] else 0
 
 
 def _day(text: str) -> date | None:

@@ -9,13 +9,13 @@ from rapidfuzz import fuzz
 from cropstack.files import read_json
 from cropstack.labels.code_use import CodeUse
 from cropstack.labels.country_files import Country, edition_of
-from cropstack.labels.crops import Match, match_codes, normalise, read_crops
+from cropstack.labels.crops import MAX_EXCLUDED, Match, match_codes, normalise, read_crops
 from cropstack.labels.lint_crops import Finding, Row
+from cropstack.labels.source_text import is_share_alike
 from cropstack.labels.suggest import plain
 from cropstack.labels.use_tables import by_class, largest_first, state_of
 from cropstack.legend import UNKNOWN
 
-MAX_EXCLUDED = 0.1  # ASSUME: more declared area than this is no "no crop"
 MAX_MOJIBAKE = 0.05  # ASSUME: more parcels with names decoded with the wrong table are no accident
 MAX_MISMATCH = 0.5  # ASSUME: declared areas of more parcels off by 5 % mean another unit or column
 MEDIAN_SIZE_M2 = (500.0, 1e6)  # ASSUME: no country's median parcel is smaller than 0.05 or larger than 100 ha
@@ -47,6 +47,16 @@ def sample_findings(country: Country) -> list[Finding]:
     return [Finding("problem", "sample", f"{path}: codes without a class: {some_of(bad)}")] if bad else []
 
 
+def licence_findings(country: Country) -> list[Finding]:
+    """A licence that wants derived data under the same, and a `share_alike` that says otherwise."""
+    if not is_share_alike(country.source["licence"]) or country.source["share_alike"]:
+        return []
+    text = (
+        f'{country.folder}/source.yaml: the licence is "{country.source["licence"]}", share_alike false; set it to true'
+    )
+    return [Finding("problem", "share_alike", text)]
+
+
 def mapped_shares(use: CodeUse, states: dict[str, str]) -> tuple[float, float]:
     """Shares of the parcels and of the area that have a class; 998 has none, and what is excluded counts nowhere."""
     crops = [code for code, state in states.items() if state != "excluded"]
@@ -65,11 +75,11 @@ def share_findings(use: CodeUse, states: dict[str, str], min_mapped: float) -> l
         findings.append(Finding("problem", "mapped", f"{text}expected {min_mapped:.0%}. Add rows for the codes above."))
     excluded = [code for code, state in states.items() if state == "excluded"]
     share = sum(use.area_m2[code] for code in excluded) / use.area if use.area else 0.0
-    if share > MAX_EXCLUDED:
-        text = (
-            f"{use.year}: {share:.1%} of the area is excluded ({some_of(excluded)}); exclude is for what is no parcel"
-        )
-        findings.append(Finding("problem", "excluded", text))
+    if excluded:
+        count = sum(use.parcels[code] for code in excluded) / use.count
+        text = f"{use.year}: {count:.1%} of the parcels and {share:.1%} of the area are excluded ({some_of(excluded)}) "
+        text += "and count in no share of what is mapped; exclude is for what is no parcel"
+        findings.append(Finding("problem" if share > MAX_EXCLUDED else "note", "excluded", text))
     return findings
 
 

@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,7 +21,9 @@ from cropstack.bands import S2_BANDS, bands_at
 from cropstack.errors import LayoutError, LedgerRow
 from cropstack.files import (
     create_from_image,
+    open_netcdf,
     read_attributes,
+    reading,
     replace_on_success,
     set_attributes,
     write_ledger,
@@ -59,7 +62,8 @@ def write_sen4agrinet(
 
     Raises
     ------
-    LayoutError : scenes or labels that do not belong together, or not to this tile, year and grid.
+    LayoutError : scenes or labels that do not belong together, or not to this tile, year and grid; labels that say too
+        little of their declarations. CropstackError : labels that are cut or damaged.
     """
     with open_scenes(scenes, tile=tile, year=year, size_px=size_px) as stack:
         dates = dates_of_patches(stack)
@@ -155,13 +159,17 @@ def _names(stem: str) -> dict[str, str]:
     return {"patch_full_name": stem, "patch_name": stem[stem.index("patch") :]}
 
 
-def _about_labels(labels: Path) -> dict[str, str]:
-    with h5py.File(labels) as file:
-        return read_attributes(file)
+def _about_labels(labels: Path) -> dict[str, Any]:
+    with reading(labels, "labels"), h5py.File(labels) as file:
+        about = read_attributes(file)
+    missing = sorted({"tile", "year", "country_code", "attribution", "licence", "share_alike"} - set(about))
+    if missing:
+        raise LayoutError(f"{labels}: has no attribute {', '.join(missing)}. Delete the file and build it again.")
+    return about
 
 
 def _read_masks(labels: Path, grid: GeoBox, *, tile: str, year: int) -> dict[str, StoredChunks]:
-    with h5py.File(labels) as file:
+    with open_netcdf(labels) as file:
         attributes = read_attributes(file)
         found = (attributes["tile"], int(attributes["year"]))
         x, y = pixel_centres(grid)

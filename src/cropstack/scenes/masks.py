@@ -196,7 +196,9 @@ def _cloud_polygons(files: SafeFiles, metadata: L1CMetadata) -> dict[str, list[P
     polygons: dict[str, list[Polygon]] = {flag: [] for flag in _CLOUD_TYPES.values()}
     for kind, polygon in gml_polygons(files, name, epsg=metadata.epsg):
         if kind not in _CLOUD_TYPES:
-            raise CorruptFile(f'{files.path}: {name} has the mask type "{kind}"; expected {", ".join(_CLOUD_TYPES)}')
+            raise CorruptFile(
+                f'{files.path}: {name} has the mask type "{kind}"; expected {", ".join(_CLOUD_TYPES)}. {FETCH_AGAIN}'
+            )
         polygons[_CLOUD_TYPES[kind]].append(polygon)
     return polygons
 
