@@ -121,6 +121,11 @@ def test_a_row_of_another_length_is_refused_with_its_line(tmp_path: Path, row: s
         )
 
 
+def test_the_mark_that_spreadsheets_put_before_utf8_is_no_part_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "legend.csv").write_bytes(b"\xef\xbb\xbf" + LEGEND.encode())
+    assert len(read_any_legend(tmp_path / "legend.csv", {"class": ["100", "110"]}).classes) == 2
+
+
 def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "legend.csv").write_bytes(LEGEND.replace("Wheat", "Blé").encode("latin-1"))
     with pytest.raises(ConfigError, match=r"legend\.csv: is no CSV in UTF-8 .*Save it as UTF-8"):

@@ -26,6 +26,8 @@ def schemas(root: Path) -> Path:
         ({}, "top level: 'areas' is a required property"),
         ({"areas": AREAS, "provider": "cdse"}, "provider: 'cdse' is not one of .*expected: where products come from"),
         ({"areas": {"fr": {"tiles": ["T31TCJ"], "years": [2019]}}}, r"areas.fr.tiles.0: 'T31TCJ' does not match"),
+        ({"areas": AREAS, "seed": 16.0}, "seed: 16.0 is not of type 'integer'"),
+        ({"areas": AREAS, "tile_size_px": 732.0}, "tile_size_px: 732.0 is not of type 'integer'"),
         ({"areas": AREAS, "tile_size_px": 1000}, "tile_size_px: 1000 is not a multiple of 366"),
     ],
 )

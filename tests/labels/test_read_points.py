@@ -336,12 +336,30 @@ def test_days_are_read_as_day_month_year(read: Read, text: str, day: str | None)
 
 
 def test_dates_that_begin_with_the_month_are_refused(read: Read) -> None:
-    with pytest.raises(SurveyError, match="survey.*csv: survey_date: 2 dates such as 09/21/18 begin with the month"):
+    with pytest.raises(SurveyError, match=r"EU_2018\.csv: survey_date: 2 dates such as 09/21/18 begin with the month"):
         read(
             FIELD | {"SURVEY_DATE": "09/21/18"},
             OFFICE | {"SURVEY_DATE": "10/31/18"},
             FIELD | {"SURVEY_DATE": "04/05/18"},
         )
+
+
+def test_each_file_has_an_order_of_dates_of_its_own(read: Read, tmp_path: Path) -> None:
+    """A file that is plainly of the other order does not hide behind a longer one."""
+    files = []
+    for name, days in (("DE", ["21/06/18", "22/06/18", "23/06/18"]), ("ES", ["06/21/18", "05/06/18"])):
+        rows = [FIELD | {"POINT_ID": OFFICE["POINT_ID"], "SURVEY_DATE": day} for day in days]
+        pd.DataFrame(rows).to_csv(tmp_path / f"{name}.csv", index=False)
+        files.append(tmp_path / f"{name}.csv")
+    with pytest.raises(SurveyError, match=r"ES\.csv: survey_date: 1 dates"):
+        read(files=files)
+
+
+def test_a_survey_of_another_year_is_refused(read: Read) -> None:
+    message = '2 of 3 dates are none of the survey of 2018, the first "21/06/15"; expected a date of 2018 or 2019'
+    days = ["21/06/15", "22/06/15", "23/06/18", ""]
+    with pytest.raises(SurveyError, match=message):
+        read(*[FIELD | {"SURVEY_DATE": day} for day in days])
 
 
 def test_control_characters_in_cells_are_spaces(read: Read) -> None:

@@ -238,6 +238,19 @@ def test_a_scene_without_a_band_is_refused(written: SimpleNamespace, build: Simp
         written.write(scenes=[scene])
 
 
+def test_labels_that_say_nothing_of_their_declarations_are_refused(
+    written: SimpleNamespace, build: SimpleNamespace, tmp_path: Path
+) -> None:
+    older = build.labels(tmp_path / "older.nc", year=2019, rasters=written.rasters)
+    with h5py.File(older, "a") as file:
+        del file.attrs["country_code"], file.attrs["licence"]
+    with pytest.raises(LayoutError, match=r"older.nc: has no attribute country_code, licence. Delete the file"):
+        written.write(labels=older)
+    older.write_bytes(older.read_bytes()[:-2000])
+    with pytest.raises(CropstackError, match=r"older.nc: not readable as labels"):
+        written.write(labels=older)
+
+
 def test_a_truncated_scene_is_refused(build: SimpleNamespace, tmp_path: Path) -> None:
     run = write_patches(tmp_path, build)
     data = run.scenes[0].read_bytes()

@@ -51,7 +51,8 @@ def inputs(tmp_path: Path) -> SimpleNamespace:
     ids = [5, 1, 8, 3]
     codes = pa.array([120, 110, 998, 330], pa.int32())
     names = ['012-"7",b', "x", "FR-8", "03"]
-    pq.write_table(pa.table({"id": names, "class_code": codes, "parcel_index": pa.array(ids, pa.int64())}), parcels)
+    table = pa.table({"id": names, "class_code": codes, "parcel_index": pa.array(ids, pa.int64())})
+    pq.write_table(table.replace_schema_metadata({"cropstack": '{"licence": "CC0"}', "geo": "{}"}), parcels)
     return SimpleNamespace(
         aggregates=[
             write_aggregates(tmp_path / "late.parquet", 2000.25, LATE),
@@ -108,6 +109,7 @@ def test_parquet_holds_the_same_as_csv(inputs: SimpleNamespace) -> None:
         stored = done.table[name].to_numpy()
         np.testing.assert_array_equal(stored, numbers.astype(stored.dtype))  # CSV gives back the very float32
     assert str(done.table.schema.field("B02_mean_20190412T105631").type) == "float"
+    assert done.table.schema.metadata == {b"cropstack": b'{"licence": "CC0"}'}
 
 
 def test_ids_lead_back_to_the_declaration(inputs: SimpleNamespace) -> None:

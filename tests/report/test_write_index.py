@@ -14,6 +14,8 @@ SUMMARY = {
     "lead": "Of <two> offices.",
     "facts": [{"name": "patches", "key": "patches", "value": 12345, "unit": ""}],
     "examples": [],
+    "grids": [{"name": "31TCG", "drawing": "<svg><title>patches of 31TCG</title></svg>"}],
+    "left_out": [{"reason": "older_processing_baseline", "step": "lock_products", "count": 3}],
 }
 
 
@@ -64,6 +66,12 @@ def test_overview_leads_to_the_report_and_nowhere_else(html: str) -> None:
     assert "sen4agrinet/report.html" in links
     assert all(link.startswith(("data:", "#", "sen4agrinet/")) for link in links)
     assert "://" not in html
+
+
+def test_patches_and_what_was_left_out_are_shown(html: str) -> None:
+    assert "<svg><title>patches of 31TCG</title></svg>" in html
+    assert Page(html).numbers["sen4agrinet/left_out/lock_products/older_processing_baseline"] == "3"
+    assert "older processing baseline (lock_products)." in html
 
 
 def test_key_numbers_are_those_of_the_recipes(html: str) -> None:

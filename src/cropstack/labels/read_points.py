@@ -170,7 +170,7 @@ def _check_order(texts: pa.ChunkedArray, name: str, file: str) -> None:
     """Each file has an order of its own."""
     if count := months_first(texts):
         raise SurveyError(
-            f"{file}: {name}: {count} dates such as 09/21/18 begin with the month, no fewer than with the day; expected "
+            f"{file}: {name}: {count} dates such as 09/21/18 begin with the month, more than with the day; expected "
             "DD/MM/YY, DD/MM/YYYY or YYYY-MM-DD. Rewrite the column: which of the others do nobody can tell."
         )
 

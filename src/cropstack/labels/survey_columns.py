@@ -107,7 +107,7 @@ def months_first(texts: pa.ChunkedArray) -> int:
         match = _DAY_FIRST.fullmatch(re.split(r"[ T]", one["values"], maxsplit=1)[0])
         if match and (int(match[1]) > 12) != (int(match[2]) > 12):
             count[int(match[2]) > 12] += one["counts"]
-    return count[True] if count[True] >= count[False] else 0
+    return count[True] if count[True] > count[False] else 0
 
 
 def _day(text: str) -> date | None:

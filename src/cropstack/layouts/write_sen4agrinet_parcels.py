@@ -37,6 +37,8 @@ def write_sen4agrinet_parcels(
 ) -> None:
     """Write one row per parcel that the tile owns, sorted by number, as CSV and as Parquet with the same columns.
 
+    The Parquet file repeats what the parcels' metadata `cropstack` say: year, licences, attributions.
+
     Columns: parcel_index, label (class code), counts (10 m pixels), then ``<band>_<statistic>_<YYYYMMDDTHHMMSS>`` by
     band (sorted by name), acquisition (in order of time) and statistic (mean, std, skewness, n). Values are
     reflectance × 10 000; empty where the acquisition has no valid pixel in the parcel.
@@ -61,8 +63,9 @@ def write_sen4agrinet_parcels(
         "counts": pa.array(counts_of(weights, numbers, origin=next(iter(scenes.values()))), pa.int32()),
     }
     schema = schema_of(list(scenes))
+    said = {key: text for key, text in (pq.read_schema(parcels).metadata or {}).items() if key == b"cropstack"}
     with create_csv(table, schema) as writer, replace_on_success(parquet) as temporary:
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as columns:
+        with pq.ParquetWriter(temporary, schema.with_metadata(said), compression="zstd") as columns:
             for batch in batches(pa.table(fixed), data, schema):
                 writer.write_table(batch)
                 columns.write_table(batch)

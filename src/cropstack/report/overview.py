@@ -14,6 +14,8 @@ TileYears = Sequence[tuple[str, str, int]]
 def overview(recipes: Sequence[tuple[str, str, dict[str, Any]]], tile_years: TileYears, size_px: int) -> dict[str, Any]:
     """Values of the overview's template from (recipe, address of its report, its summary)."""
     names = sorted({tile for _, tile, _ in tile_years})
+    for _, _, summary in recipes:
+        summary["grids"] = [grid | {"drawing": Markup(grid["drawing"])} for grid in summary["grids"]]
     return {
         "map": Markup(draw_map([outline(name, size_px) for name in names])),
         "built_km": f"{size_px / 100:.4g}",

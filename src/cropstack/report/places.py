@@ -14,13 +14,28 @@ from cropstack.report.parcel_map import parcel_map
 from cropstack.report.tables import count_by, spread
 
 TILES_SHOWN = 8
+GRIDS_OF_OVERVIEW = 3
 SEEN = "parcels_seen_in_another_split"  # of leakage.csv
+
+
+def few_grids(inputs: Inputs) -> list[dict[str, str]]:
+    """Patches of a few tiles by their split, as SVG, for the overview."""
+    names = spread(sorted({tile for _, tile, _ in inputs.tile_years}), GRIDS_OF_OVERVIEW)
+    return [{"name": name, "drawing": str(_grid(inputs, _first_scenario(inputs), name))} for name in names]
+
+
+def _first_scenario(inputs: Inputs) -> str:
+    return min(row["scenario"] for row in inputs.splits) if inputs.splits else "no scenario"
+
+
+def _grid(inputs: Inputs, scenario: str, tile: str) -> Markup:
+    side = inputs.size_px // PATCH_PX[10]
+    return Markup(draw_patches(tile, side, _places(inputs.splits, scenario, tile)))
 
 
 def places(inputs: Inputs) -> dict[str, Any]:
     """Values of the section."""
-    scenario = min(row["scenario"] for row in inputs.splits) if inputs.splits else "no scenario"
-    side = inputs.size_px // PATCH_PX[10]
+    scenario = _first_scenario(inputs)
     names = sorted({tile for _, tile, _ in inputs.tile_years})
     shown = spread(names, TILES_SHOWN)
     counts = count_by(inputs.splits, "scenario", "split")
@@ -28,10 +43,7 @@ def places(inputs: Inputs) -> dict[str, Any]:
         "map": Markup(draw_map([outline(name, inputs.size_px) for name in names])),
         "built_km": f"{inputs.size_px / 100:.4g}",
         "scenario": scenario,
-        "tiles": [
-            {"name": name, "drawing": Markup(draw_patches(name, side, _places(inputs.splits, scenario, name)))}
-            for name in shown
-        ],
+        "tiles": [{"name": name, "drawing": _grid(inputs, scenario, name)} for name in shown],
         "tiles_in_all": len(names),
         "parcels": _parcels(inputs, scenario),
         "split_names": SPLITS,

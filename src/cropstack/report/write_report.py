@@ -7,7 +7,9 @@ from cropstack.legend import read_classes, read_legend
 from cropstack.report.descriptions import Scene, read_patches, read_scenes
 from cropstack.report.examples import few_examples
 from cropstack.report.inputs import Files, Inputs, TileYear
+from cropstack.report.left_out import rejected
 from cropstack.report.page import describe, read_templates, render_page, render_sections
+from cropstack.report.places import few_grids
 from cropstack.report.tables import country_year, read_area, read_reasons, read_source
 from cropstack.step import step
 
@@ -59,7 +61,8 @@ def write_report(
     tile_years : (country, tile, year) of everything built, by tile and year.
     rules, logs, disk : steps of the workflow, the folder of their logs, and the folders that they write: the report
         says what was used, as far as the logs still tell.
-    summary : JSON with title, lead and facts of the page's head, and a few patches.
+    summary : JSON for the overview: title, lead and facts of the page's head, a few patches and grids of patches, and
+        what was left out.
 
     Raises
     ------
@@ -101,7 +104,9 @@ def write_report(
         disk=[Path(folder) for folder in disk],
     )
     head, pages = describe(inputs), read_templates(templates)
-    write_json(summary, {**head, "examples": few_examples(inputs)})
+    write_json(
+        summary, {**head, "examples": few_examples(inputs), "grids": few_grids(inputs), "left_out": rejected(inputs)}
+    )
     write_text(report, render_page(pages, head, render_sections(pages, inputs), home="../index.html"))
     print(f"{report.resolve()}: {len(inputs.patches)} patches, {len(inputs.scenes)} scenes")
 
