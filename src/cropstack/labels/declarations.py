@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def read_declared(
     crs: CRS,
     rows_at_once: int = ROWS_AT_ONCE,
     scratch: Path | None = None,
-) -> Iterator[Declared]:
+) -> Generator[Declared, None, None]:
     """Read a declaration in batches.
 
     Parameters

@@ -45,6 +45,7 @@ import numpy as np
 
 from cropstack.errors import ConfigError, LedgerRow
 from cropstack.files import replace_on_success, write_ledger
+from cropstack.labels.ahead import ahead
 from cropstack.labels.code_rows import STAGE, check_unknown, code_rows
 from cropstack.labels.crops import check_reviewed, match_codes, read_crops
 from cropstack.labels.declarations import ROWS_AT_ONCE, metric_crs, read_declared
@@ -109,7 +110,8 @@ def harmonise_parcels(
         scratch=parcels.with_name(f".tmp-unpacked-{parcels.stem}"),
     )
     with replace_on_success(parcels) as temporary, Spill(parcels.parent) as spill:
-        declared = gather(batches, spill, year=year)
+        with ahead(batches) as coming:
+            declared = gather(coming, spill, year=year)
         matches = match_codes(declared.codes, table, name_width=edition["name_width"])
         if not allow_unreviewed:
             check_reviewed(_counts(declared), matches, crops)
