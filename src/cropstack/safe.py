@@ -364,6 +364,12 @@ class _Xml:
     def number(
         self, tag: str, *, low: float = -math.inf, high: float = math.inf, default: float | None = None
     ) -> float:
+        """The number of the first element of a name, in the metadata's unit; `default` where there is none.
+
+        Raises
+        ------
+        CorruptFile : it is missing or no number. ProductError : it lies outside `low` to `high`.
+        """
         if default is not None and self.find(tag) is None:
             return default
         value = finite_number(self.label, tag, self.text(tag))
@@ -378,6 +384,12 @@ class _Xml:
         return int(value)
 
     def time(self, tag: str) -> datetime:
+        """The time (UTC) of an element.
+
+        Raises
+        ------
+        CorruptFile : it is missing or not in ISO 8601.
+        """
         try:
             return parse_time(self.text(tag))
         except ValueError as error:

@@ -14,7 +14,7 @@ SUMMARY = {
     "lead": "Of <two> offices.",
     "facts": [{"name": "patches", "key": "patches", "value": 12345, "unit": ""}],
     "examples": [],
-    "grids": [{"name": "31TCG", "drawing": "<svg><title>patches of 31TCG</title></svg>"}],
+    "grids": [{"name": "31TCG", "scenario": "scenario1", "drawing": "<svg><title>patches of 31TCG</title></svg>"}],
     "left_out": [{"reason": "older_processing_baseline", "step": "lock_products", "count": 3}],
 }
 
@@ -70,6 +70,8 @@ def test_overview_leads_to_the_report_and_nowhere_else(html: str) -> None:
 
 def test_patches_and_what_was_left_out_are_shown(html: str) -> None:
     assert "<svg><title>patches of 31TCG</title></svg>" in html
+    assert "31TCG: patches by their split in scenario1" in html
+    assert "Patch grids of 1 of 2 tiles." in html
     assert Page(html).numbers["sen4agrinet/left_out/lock_products/older_processing_baseline"] == "3"
     assert "older processing baseline (lock_products)." in html
 

@@ -71,8 +71,7 @@ def _check_excluded(declared: Gathered, rows: list[int], origin: str) -> None:
     area = np.nan_to_num(declared.area_m2)
     share = area[rows].sum() / area.sum()
     if share > MAX_EXCLUDED:
-        codes, counts = np.unique(declared.code[rows], return_counts=True)
-        most = declared.codes[codes[counts.argmax()]]
+        most = declared.codes[int(np.bincount(declared.code[rows], weights=area[rows]).argmax())]
         raise DeclarationError(
             f"{origin}: crops.csv excludes {share:.1%} of the declared area, most of it '{most}'; expected at most "
             f"{MAX_EXCLUDED:.0%}, for exclude is for what is no parcel. Check the columns in source.yaml, or give the "

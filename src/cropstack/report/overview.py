@@ -14,13 +14,19 @@ TileYears = Sequence[tuple[str, str, int]]
 def overview(recipes: Sequence[tuple[str, str, dict[str, Any]]], tile_years: TileYears, size_px: int) -> dict[str, Any]:
     """Values of the overview's template from (recipe, address of its report, its summary)."""
     names = sorted({tile for _, tile, _ in tile_years})
-    for _, _, summary in recipes:
-        summary["grids"] = [grid | {"drawing": Markup(grid["drawing"])} for grid in summary["grids"]]
     return {
         "map": Markup(draw_map([outline(name, size_px) for name in names])),
         "built_km": f"{size_px / 100:.4g}",
-        "recipes": [{"recipe": recipe, "address": address, **summary} for recipe, address, summary in recipes],
+        "recipes": [
+            {"recipe": recipe, "address": address, **summary, "grids": [_as_markup(grid) for grid in summary["grids"]]}
+            for recipe, address, summary in recipes
+        ],
+        "tiles_in_all": len(names),
     }
+
+
+def _as_markup(grid: dict[str, str]) -> dict[str, str]:
+    return grid | {"drawing": Markup(grid["drawing"])}
 
 
 def head(tile_years: TileYears, recipes: Sequence[str]) -> dict[str, Any]:

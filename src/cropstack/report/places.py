@@ -21,7 +21,8 @@ SEEN = "parcels_seen_in_another_split"  # of leakage.csv
 def few_grids(inputs: Inputs) -> list[dict[str, str]]:
     """Patches of a few tiles by their split, as SVG, for the overview."""
     names = spread(sorted({tile for _, tile, _ in inputs.tile_years}), GRIDS_OF_OVERVIEW)
-    return [{"name": name, "drawing": str(_grid(inputs, _first_scenario(inputs), name))} for name in names]
+    scenario = _first_scenario(inputs)
+    return [{"name": name, "scenario": scenario, "drawing": str(_grid(inputs, scenario, name))} for name in names]
 
 
 def _first_scenario(inputs: Inputs) -> str:
