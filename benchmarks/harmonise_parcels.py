@@ -168,6 +168,7 @@ def harmonise(work: Path, parcels: int) -> None:
         max_unknown_share=0.05,
         allow_unreviewed=True,
         simulated=True,
+        threads=2,
     )
 
 

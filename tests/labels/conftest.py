@@ -64,6 +64,7 @@ class Country:
         max_unknown_share: float = 0.05,
         allow_unreviewed: bool = False,
         simulated: bool = False,
+        threads: int = 2,
     ) -> tuple[gpd.GeoDataFrame, list[LedgerRow]]:
         """Parcels and ledger."""
         source, crops = self.folder / "source.yaml", self.folder / "crops.csv"
@@ -84,6 +85,7 @@ class Country:
             max_unknown_share=max_unknown_share,
             allow_unreviewed=allow_unreviewed,
             simulated=simulated,
+            threads=threads,
         )
         return gpd.read_parquet(self.folder / "parcels.parquet"), read_ledger(self.folder / "ledger.csv")
 

@@ -340,6 +340,7 @@ def test_tuscany_from_its_file_to_parcels(repository: Path, realdata: Path, tmp_
         max_unknown_share=0.0,
         allow_unreviewed=False,
         simulated=False,
+        threads=2,
     )
     parcels = gpd.read_parquet(tmp_path / "parcels.parquet")
     assert len(parcels) == 100

@@ -304,6 +304,7 @@ def test_real_declarations_harmonise(
         max_unknown_share=0.0,
         allow_unreviewed=False,
         simulated=False,
+        threads=2,
     )
     table = gpd.read_parquet(tmp_path / "parcels.parquet")
     assert len(table) == parcels
@@ -332,12 +333,14 @@ def many(country: Any, square: Square) -> Path:
     return country.declare([*rows, rows[3], rows[11] | {"ID": "twin"}, rows[5] | {"geometry": None}])
 
 
-def test_size_of_batches_and_blocks_changes_no_byte(country: Any, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_of_batches_and_number_of_threads_change_no_byte(
+    country: Any, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outputs = set()
-    for rows, block in ((7, 5), (10_000, 10_000)):
+    for rows, block, threads in ((7, 5, 1), (7, 5, 3), (10_000, 10_000, 1)):
         monkeypatch.setattr("cropstack.labels.harmonise_parcels.ROWS_AT_ONCE", rows)
         monkeypatch.setattr("cropstack.labels.keep_parcels.PARCELS_AT_ONCE", block)
-        _, ledger = country.harmonise(many, max_unknown_share=1.0)
+        _, ledger = country.harmonise(many, max_unknown_share=1.0, threads=threads)
         outputs.add(b"".join((country.folder / name).read_bytes() for name in ("parcels.parquet", "ledger.csv")))
     assert len(outputs) == 1
     assert {row.reason for row in ledger} == {

@@ -12,7 +12,9 @@ from cropstack.labels.overlaps import OVERLAP_AREA_M2, overlaps, spatial_blocks
 FIELD = shapely.box(0, 0, 100, 100)
 
 
-def overlaps_of(*shapes: shapely.Geometry, parcels_at_once: int = 1000) -> list[tuple[int, int, float]]:
+def overlaps_of(
+    *shapes: shapely.Geometry, parcels_at_once: int = 1000, threads: int = 1
+) -> list[tuple[int, int, float]]:
     geometry = np.array(shapes, object)
     wkb = pa.array(shapely.to_wkb(geometry, byte_order=1), pa.large_binary())
     return overlaps(
@@ -20,6 +22,7 @@ def overlaps_of(*shapes: shapely.Geometry, parcels_at_once: int = 1000) -> list[
         shapely.area(geometry),
         lambda rows: wkb.take(pa.array(rows)),
         parcels_at_once=parcels_at_once,
+        threads=threads,
     )
 
 

@@ -37,7 +37,7 @@ def declared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         harmonise_parcels(
             [archive], folder / "source.yaml", root / "workflow/schemas/source.schema.yaml", folder / "crops.csv",
             root / "taxonomy/classes.csv", work / f"{area}_parcels.parquet", ledger, country=country, year=year,
-            max_unknown_share=0.05, allow_unreviewed=False, simulated=False,
+            max_unknown_share=0.05, allow_unreviewed=False, simulated=False, threads=2,
         )  # fmt: skip
         rejects += [(area, *(row[column] for column in LEDGER_COLUMNS)) for row in read_csv(ledger)]
     write_csv(work / "rejects.csv", ["area", *LEDGER_COLUMNS], sorted(rejects))

@@ -303,6 +303,7 @@ def test_the_ledger_of_labels_shows_every_fault_count_by_count(root, tmp_path, d
             max_unknown_share=0.05,
             allow_unreviewed=False,
             simulated=False,
+            threads=2,
         )
         found = Counter((row.reason, row.unit) for row in read_ledger(ledger))
         expected = Counter((row["expected"], row["unit"]) for row in declared.truth if row["expected"] != "none")

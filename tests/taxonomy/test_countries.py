@@ -132,6 +132,7 @@ def harmonise(cc: str, files: list[Path], folder: Path, *, year: int) -> gpd.Geo
         max_unknown_share=1.0,
         allow_unreviewed=False,
         simulated=False,
+        threads=2,
     )
     return gpd.read_parquet(folder / "parcels.parquet")
 

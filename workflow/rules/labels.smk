@@ -25,6 +25,7 @@ rule harmonise_parcels:
         "../../envs/cropstack.yaml"
     log:
         "logs/harmonise_parcels/{cc}_{year}.log",
+    threads: 2  # the same bytes with any number; half of the work holds the lock of Python, so more win little
     resources:
         mem_mb=4000,
     script:

@@ -58,26 +58,50 @@ class _Texts:
         return np.array(places, np.int32)[found]
 
 
-def gather(batches: Iterable[Declared], spill: Spill, *, year: int) -> Gathered:
-    """Repair batch after batch, reject what lies outside the country, and add the geometries to `spill`."""
+@dataclass(frozen=True)
+class Repaired:
+    """A batch of parcels, its repaired geometries as little-endian WKB one after the other.
+
+    `offsets` int64 (rows + 1), where each begins; `columns` are those of `Gathered` that geometries decide.
+    """
+
+    declared: Declared
+    wkb: bytes
+    offsets: np.ndarray
+    columns: dict[str, np.ndarray]
+    changes: Changes
+
+
+def repair_batch(batch: Declared, *, year: int) -> Repaired:
+    """Repair the geometries of a batch and reject what lies outside the country."""
+    geometry, changes = repair_polygons(batch.geometry)
+    _reject_outside(geometry, changes, batch)
+    wkb, offsets = _wkb(geometry)
+    columns: dict[str, np.ndarray] = {
+        "area_m2": shapely.area(geometry),
+        "box": shapely.bounds(geometry),
+        "is_multi": shapely.get_num_geometries(geometry) > 1,
+        "digest": geometry_digests(geometry, wkb, offsets, year=year),
+    }
+    return Repaired(batch, wkb, offsets, columns, changes)
+
+
+def gather(batches: Iterable[Repaired], spill: Spill) -> Gathered:
+    """Put the columns of batch after batch together, and their geometries into `spill`."""
     codes, names = _Texts(), _Texts()
     columns: dict[str, list[np.ndarray]] = {}
     ids, changes = [], []
     filtered: Counter[tuple[str, str]] = Counter()
     for batch in batches:
-        geometry, changed = repair_polygons(batch.geometry)
-        _reject_outside(geometry, changed, batch)
-        wkb, offsets = _wkb(geometry)
-        spill.add(wkb, offsets)
-        row = {"code": codes.indices(batch.code), "name": names.indices(batch.name)}
-        row |= {"declared_m2": batch.area_m2, "area_m2": shapely.area(geometry), "box": shapely.bounds(geometry)}
-        row |= {"is_multi": shapely.get_num_geometries(geometry) > 1, "has_id": batch.id != ""}
-        row |= {"digest": geometry_digests(geometry, wkb, offsets, year=year)}
+        spill.add(batch.wkb, batch.offsets)
+        declared = batch.declared
+        row = {"code": codes.indices(declared.code), "name": names.indices(declared.name)}
+        row |= {"declared_m2": declared.area_m2, "has_id": declared.id != ""} | batch.columns
         for name, values in row.items():
             columns.setdefault(name, []).append(values)
-        ids.append(_ids(batch.id, row["digest"]))
-        changes.append(changed)
-        filtered += batch.filtered
+        ids.append(_ids(declared.id, batch.columns["digest"]))
+        changes.append(batch.changes)
+        filtered += declared.filtered
     spill.finish()
     whole = {name: np.concatenate(columns.pop(name)) for name in list(columns)}
     whole["code"], sorted_codes = _sorted(whole["code"], list(codes.place))

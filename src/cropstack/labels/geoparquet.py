@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyproj import CRS
 
+from cropstack.labels.ahead import ahead
 from cropstack.labels.crops import Crop, Match
 from cropstack.labels.parcels import Parcels
 from cropstack.labels.spill import Spill
@@ -68,21 +69,29 @@ def write_geoparquet(
     }
     schema = pa.schema(COLUMNS, texts)
     meaning = _meaning(parcels, matches)
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_REPEATING) as writer:
-        for first in range(0, len(parcels.id), ROWS_A_GROUP):
-            some = slice(first, first + ROWS_A_GROUP)
-            count = len(parcels.row[some])
-            columns = {name: texts.take(pa.array(parcels.code[some])) for name, texts in meaning.items()}
-            columns |= {
-                "id": parcels.id[some],
-                "crop:name": _names(columns["crop:name"], parcels, some),
-                "metrics:area": parcels.area_m2[some].astype(np.float32),
-                "determination:datetime": pa.repeat(datetime(year, 1, 1, tzinfo=UTC), count),
-                "parcel_index": np.arange(first + 1, first + 1 + count),
-                "repairs": pa.array(repairs.texts, pa.string()).take(pa.array(repairs.index[some])),
-                "geometry": spill.read(parcels.row[some]).cast(pa.binary()),
-            }
-            writer.write_table(pa.table(columns).select(schema.names).cast(schema), row_group_size=ROWS_A_GROUP)
+
+    def group(first: int) -> pa.Table:
+        some = slice(first, first + ROWS_A_GROUP)
+        count = len(parcels.row[some])
+        columns = {name: texts.take(pa.array(parcels.code[some])) for name, texts in meaning.items()}
+        columns |= {
+            "id": parcels.id[some],
+            "crop:name": _names(columns["crop:name"], parcels, some),
+            "metrics:area": parcels.area_m2[some].astype(np.float32),
+            "determination:datetime": pa.repeat(datetime(year, 1, 1, tzinfo=UTC), count),
+            "parcel_index": np.arange(first + 1, first + 1 + count),
+            "repairs": pa.array(repairs.texts, pa.string()).take(pa.array(repairs.index[some])),
+            "geometry": spill.read(parcels.row[some]).cast(pa.binary()),
+        }
+        return pa.table(columns).select(schema.names).cast(schema)
+
+    starts = (first for first in range(0, len(parcels.id), ROWS_A_GROUP))
+    with (
+        pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_REPEATING) as writer,
+        ahead(starts, group, threads=1) as tables,
+    ):
+        for table in tables:
+            writer.write_table(table, row_group_size=ROWS_A_GROUP)
 
 
 def _meaning(parcels: Parcels, matches: dict[str, Match]) -> dict[str, pa.Array]:

@@ -38,6 +38,7 @@ reason                  action       meaning
 """
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ from cropstack.labels.ahead import ahead
 from cropstack.labels.code_rows import STAGE, check_unknown, code_rows
 from cropstack.labels.crops import check_reviewed, match_codes, read_crops
 from cropstack.labels.declarations import ROWS_AT_ONCE, metric_crs, read_declared
-from cropstack.labels.gather import Gathered, gather
+from cropstack.labels.gather import Gathered, gather, repair_batch
 from cropstack.labels.geoparquet import write_geoparquet
 from cropstack.labels.keep_parcels import keep_parcels, repairs_of
 from cropstack.labels.spill import Spill
@@ -79,6 +80,7 @@ def harmonise_parcels(
     max_unknown_share: float,
     allow_unreviewed: bool,
     simulated: bool,
+    threads: int,
 ) -> None:
     """Write the parcels of a declaration in the taxonomy as GeoParquet, and the ledger of repairs and rejects.
 
@@ -89,6 +91,7 @@ def harmonise_parcels(
     max_unknown_share : share of the area whose code may be missing in `crops`, 0 to 1.
     allow_unreviewed : whether declared codes may find rows that nobody has checked.
     simulated : whether the files are made up; their parcels must not bear the office's name alone.
+    threads : that work on geometries, beside one that reads; as many batches are in memory, and two more.
 
     Raises
     ------
@@ -110,12 +113,12 @@ def harmonise_parcels(
         scratch=parcels.with_name(f".tmp-unpacked-{parcels.stem}"),
     )
     with replace_on_success(parcels) as temporary, Spill(parcels.parent) as spill:
-        with ahead(batches) as coming:
-            declared = gather(coming, spill, year=year)
+        with ahead(batches, partial(repair_batch, year=year), threads=threads) as repaired:
+            declared = gather(repaired, spill)
         matches = match_codes(declared.codes, table, name_width=edition["name_width"])
         if not allow_unreviewed:
             check_reviewed(_counts(declared), matches, crops)
-        kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]))
+        kept, rows = keep_parcels(declared, spill, matches, origin=str(declarations[0]), threads=threads)
         matches = {code: match for code, match in matches.items() if match.crop.class_code is not None}
         rows += _filter_rows(declared.filtered) + code_rows(kept, matches)
         check_unknown(kept, matches, table, crops, max_unknown_share=max_unknown_share)

@@ -19,7 +19,7 @@ OVERLAPS_SHOWN = 20  # of one parcel; the ledger is read by people and by csv, w
 
 
 def keep_parcels(
-    declared: Gathered, spill: Spill, matches: dict[str, Match], *, origin: str
+    declared: Gathered, spill: Spill, matches: dict[str, Match], *, origin: str, threads: int
 ) -> tuple[Parcels, list[LedgerRow]]:
     """Decide which parcels are kept, their order and ids, and name what happened to each of the declared ones.
 
@@ -27,7 +27,7 @@ def keep_parcels(
     ----------
     declared : what was read; repairs and rejects are added to its `changes`.
     spill : geometries, for the overlaps. matches : rows of crops.csv by declared code.
-    origin : names the declaration in messages.
+    origin : names the declaration in messages. threads : that look for overlaps.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def keep_parcels(
     changes.repair("duplicate_id", _renamed(declared, kept))
     changes.repair("missing_id", _without_id(declared, kept))
     changes.repair("area_mismatch", _area_mismatches(declared, kept, origin))
-    changes.repair("overlap", _overlap_evidence(kept, spill))
+    changes.repair("overlap", _overlap_evidence(kept, spill, threads))
     repaired = _of_kept(changes.repaired, kept, len(declared.id))
     return kept, _rows("rejected", changes.rejected, declared.id) + _rows("repaired", repaired, kept.id)
 
@@ -133,13 +133,14 @@ def _area_mismatches(declared: Gathered, kept: Parcels, origin: str) -> dict[int
     }
 
 
-def _overlap_evidence(kept: Parcels, spill: Spill) -> dict[int, str]:
+def _overlap_evidence(kept: Parcels, spill: Spill, threads: int) -> dict[int, str]:
     def read(parcels: np.ndarray) -> pa.LargeBinaryArray:
         return spill.read(kept.row[parcels])
 
     evidence: dict[int, list[str]] = {}
     area = kept.area_m2.astype(np.float32)  # as written: rasterise_labels draws by it
-    for smaller, larger, shared in overlaps(kept.box, area, read, parcels_at_once=PARCELS_AT_ONCE):
+    found = overlaps(kept.box, area, read, parcels_at_once=PARCELS_AT_ONCE, threads=threads)
+    for smaller, larger, shared in found:
         evidence.setdefault(int(kept.row[smaller]), []).append(f"{shared:.1f} m2 with {kept.id[larger]}")
     return {row: f"shares {_first(parts)}; drawn on top" for row, parts in evidence.items()}
 
