@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas as gpd
 import h5py
+import numpy as np
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
@@ -17,6 +18,7 @@ import shapely
 from cropstack.errors import ConfigError, DeclarationError, UnknownCropCode
 from cropstack.files import read_attributes
 from cropstack.labels.harmonise_parcels import harmonise_parcels
+from cropstack.labels.plain_polygons import plain_polygons
 from cropstack.labels.rasterise_labels import rasterise_labels
 
 Square = Callable[..., shapely.Polygon]
@@ -346,6 +348,24 @@ def test_sizes_of_batches_and_number_of_threads_change_no_byte(
     assert {row.reason for row in ledger} == {
         *("overlap", "duplicate", "duplicate_id", "missing_id", "area_mismatch", "empty_geometry", "unknown_code")
     }
+
+
+def test_polygons_that_never_become_objects_come_out_alike(
+    country: Any, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    country.harmonise(many, max_unknown_share=1.0)
+    before = (country.folder / "parcels.parquet").read_bytes(), (country.folder / "ledger.csv").read_bytes()
+    seen = []
+
+    def none_plain(wkb: np.ndarray, offsets: np.ndarray, *least: float) -> tuple[np.ndarray, ...]:
+        plain, starts, area, box = plain_polygons(wkb, offsets, *least)
+        seen.append(int(plain.sum()))
+        return np.zeros_like(plain), starts, area, box
+
+    monkeypatch.setattr("cropstack.labels.batch_geometry.plain_polygons", none_plain)
+    country.harmonise(many, max_unknown_share=1.0)
+    assert sum(seen) == 38  # all but the one without geometry
+    assert before == ((country.folder / "parcels.parquet").read_bytes(), (country.folder / "ledger.csv").read_bytes())
 
 
 def test_row_groups_hold_the_parcels_in_their_order(country: Any, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ def test_same_shape_drawn_from_another_corner_has_the_same_key() -> None:
 def digests_of(*shapes: shapely.Geometry, year: int = 2019) -> np.ndarray:
     geometry = objects(*shapes)
     wkb = shapely.to_wkb(geometry, byte_order=1)
-    return geometry_digests(geometry, b"".join(wkb), np.cumsum([0, *map(len, wkb)]), year=year)
+    data = np.frombuffer(b"".join(wkb), np.uint8)
+    return geometry_digests(geometry, data, np.cumsum([0, *map(len, wkb)]), year=year)
 
 
 def test_derived_ids_differ_by_year_and_shape() -> None:

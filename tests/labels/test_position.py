@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import shapely
 from pyproj import CRS
 
 from cropstack.errors import DeclarationError
@@ -21,7 +20,7 @@ def test_the_middle_of_the_box_decides_and_no_box_counts_as_inside() -> None:
 def position_of(boxes: list[list[float]], crs: CRS = LAMBERT_93) -> Position:
     position = Position(crs, FRANCE)
     for some in (boxes[:2], boxes[2:]):
-        position.add(shapely.box(*np.array(some, float).reshape(-1, 4).T))
+        position.add(np.array(some, float).reshape(-1, 4))
     return position
 
 

@@ -14,7 +14,7 @@ SHAPES = np.array([shapely.box(n, 0, n + 1, 1).buffer(n / 10) for n in range(6)]
 def fill(spill: Spill) -> None:
     for some in (SHAPES[:4], SHAPES[4:]):
         wkb = shapely.to_wkb(some, byte_order=1)
-        spill.add(b"".join(wkb), np.cumsum([0, *map(len, wkb)]))
+        spill.add(np.frombuffer(b"".join(wkb), np.uint8), np.cumsum([0, *map(len, wkb)]))
     spill.finish()
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from cropstack.labels.declarations import Declared
 
@@ -41,7 +40,7 @@ class CodeUse:
 
     def add(self, rows: Declared) -> None:
         """Count the parcels of a file or of a part of one."""
-        area = np.asarray(shapely.area(rows.geometry))  # NaN where null
+        area = rows.geometry.area_m2
         frame = pd.DataFrame({"code": rows.code, "name": rows.name, "area": np.nan_to_num(area)})
         frame.loc[(frame["code"] == "") & (frame["name"] != ""), "code"] = NAME_ONLY
         for code, group in frame.groupby("code", sort=True):

@@ -397,7 +397,7 @@ def read_geo_metadata(path: Path, origin: str) -> dict[str, object]:
     return column
 
 
-def geometries(wkb: pa.ChunkedArray, layer: Layer) -> np.ndarray:
+def geometries(wkb: pa.Array | pa.ChunkedArray, layer: Layer) -> np.ndarray:
     """Shapely geometries of a column of WKB, None where null or not understood.
 
     Raises

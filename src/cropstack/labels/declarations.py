@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from cropstack.errors import ConfigError, DeclarationError, nearest
+from cropstack.labels.batch_geometry import BatchGeometry, batch_geometry
 from cropstack.labels.containers import (
     PARQUET,
     Layer,
@@ -42,14 +44,14 @@ class Declared:
 
     Attributes
     ----------
-    geometry : shapely geometries of any type, None where null, in `crs`, which is in m.
+    geometry : in `crs`, which is in m.
     id, code, name : text without surrounding spaces, empty where null or not published.
     area_m2 : float64 declared area, NaN where none.
     outside : bool, where the middle of the bounding box lies outside the country's bounds.
     filtered : rows that `filters` of the edition leave out, by column and value; they are in no other attribute.
     """
 
-    geometry: np.ndarray
+    geometry: BatchGeometry
     id: np.ndarray
     code: np.ndarray
     name: np.ndarray
@@ -193,10 +195,12 @@ def _read_batches(
     pattern = edition["code_pattern"] and re.compile(edition["code_pattern"])
     for table, geometry_column in _read_tables(source, rows_at_once):
         table, filtered = _filter(table, source)
-        geometry = geometries(table[geometry_column], source.layer)
-        outside = position.add(geometry)
+        decode = partial(geometries, layer=source.layer)
+        wkb = table[geometry_column]
+        geometry = batch_geometry(wkb, decode)
+        outside = position.add(geometry.box)
         if transformer is not None:
-            geometry = _to_crs(geometry, transformer)
+            geometry = batch_geometry(_to_crs(decode(wkb), transformer), decode)
         text = {role: _text(table, source.columns.get(role), source.layer) for role in ("id", "code", "name")}
         if pattern:
             text["code"] = _codes_in(text["code"], pattern)
@@ -204,8 +208,9 @@ def _read_batches(
         yield Declared(geometry, text["id"], text["code"], text["name"], area, outside, crs, filtered)
 
 
-def _to_crs(geometry: np.ndarray, transformer: Transformer) -> np.ndarray:
-    return shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+def _to_crs(geometry: np.ndarray, transformer: Transformer) -> pa.ChunkedArray:
+    moved = shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    return pa.chunked_array([pa.array(shapely.to_wkb(moved, byte_order=1), pa.large_binary())])
 
 
 def _read_tables(source: Source, rows_at_once: int) -> Iterator[tuple[pa.Table, str]]:

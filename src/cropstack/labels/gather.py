@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import shapely
 
+from cropstack.labels.batch_geometry import with_repaired
 from cropstack.labels.declarations import Declared
 from cropstack.labels.parcels import derived_ids, geometry_digests
-from cropstack.labels.repair import Changes, joined, repair_polygons
+from cropstack.labels.repair import Changes, joined, placed, repair_polygons
 from cropstack.labels.spill import Spill
 
 
@@ -60,13 +61,13 @@ class _Texts:
 
 @dataclass(frozen=True)
 class Repaired:
-    """A batch of parcels, its repaired geometries as little-endian WKB one after the other.
+    """A batch of parcels, its repaired geometries as little-endian WKB (uint8) one after the other.
 
     `offsets` int64 (rows + 1), where each begins; `columns` are those of `Gathered` that geometries decide.
     """
 
     declared: Declared
-    wkb: bytes
+    wkb: np.ndarray
     offsets: np.ndarray
     columns: dict[str, np.ndarray]
     changes: Changes
@@ -74,15 +75,21 @@ class Repaired:
 
 def repair_batch(batch: Declared, *, year: int) -> Repaired:
     """Repair the geometries of a batch and reject what lies outside the country."""
-    geometry, changes = repair_polygons(batch.geometry)
-    _reject_outside(geometry, changes, batch)
-    wkb, offsets = _wkb(geometry)
+    rows = np.flatnonzero(~batch.geometry.is_plain)
+    others, changed = repair_polygons(batch.geometry.others)
+    wkb, offsets = with_repaired(batch.geometry, others)
+    geometry = np.full(len(batch.id), None, object)
+    geometry[rows] = others
+    area, box = batch.geometry.area_m2.copy(), batch.geometry.box.copy()
+    area[rows], box[rows] = shapely.area(others), shapely.bounds(others)
     columns: dict[str, np.ndarray] = {
-        "area_m2": shapely.area(geometry),
-        "box": shapely.bounds(geometry),
+        "area_m2": area,
+        "box": box,
         "is_multi": shapely.get_num_geometries(geometry) > 1,
         "digest": geometry_digests(geometry, wkb, offsets, year=year),
     }
+    changes = placed(changed, rows, len(batch.id))
+    _reject_outside(box, changes, batch)
     return Repaired(batch, wkb, offsets, columns, changes)
 
 
@@ -111,12 +118,6 @@ def gather(batches: Iterable[Repaired], spill: Spill) -> Gathered:
     )
 
 
-def _wkb(geometry: np.ndarray) -> tuple[bytes, np.ndarray]:
-    """Little-endian WKB of geometries one after the other, and where each begins."""
-    wkb = shapely.to_wkb(geometry, byte_order=1)
-    return b"".join(wkb), np.concatenate([[0], np.cumsum(np.fromiter(map(len, wkb), np.int64, len(wkb)))])
-
-
 def _ids(declared: np.ndarray, digest: np.ndarray) -> pa.StringArray:
     """Declared ids, derived ones where there is none."""
     ids, without = declared.copy(), declared == ""
@@ -124,11 +125,11 @@ def _ids(declared: np.ndarray, digest: np.ndarray) -> pa.StringArray:
     return pa.array(ids, pa.string())
 
 
-def _reject_outside(geometry: np.ndarray, changed: Changes, batch: Declared) -> None:
-    away = np.flatnonzero(batch.outside & ~changed.gone)
-    middle = shapely.get_coordinates(shapely.centroid(geometry[away]))
+def _reject_outside(box: np.ndarray, changes: Changes, batch: Declared) -> None:
+    away = np.flatnonzero(batch.outside & ~changes.gone)
+    middle = (box[away, :2] + box[away, 2:]) / 2
     texts = [f"at {x:.0f}, {y:.0f} in {batch.crs.to_string()}" for x, y in middle]
-    changed.reject("outside_country", dict(zip(away.tolist(), texts, strict=True)))
+    changes.reject("outside_country", dict(zip(away.tolist(), texts, strict=True)))
 
 
 def _sorted(indices: np.ndarray, texts: list[str]) -> tuple[np.ndarray, list[str]]:

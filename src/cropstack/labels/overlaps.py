@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from cropstack.labels.ahead import ahead
+from cropstack.labels.batch_geometry import buffers_of
 from cropstack.labels.shared_area import box_pairs, shared_areas
 
 OVERLAP_AREA_M2 = 10.0  # ASSUME: overlaps below a tenth of a pixel at 10 m are left to rounding
@@ -33,7 +34,7 @@ def overlaps(
     def of_block(block: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         rows, corner = block
         pairs = box_pairs(box[rows], corner, OVERLAP_AREA_M2)
-        common = shared_areas(*_buffers(read(rows)), pairs)
+        common = shared_areas(*buffers_of(read(rows)), pairs)
         overlapping = common > OVERLAP_AREA_M2
         return np.sort(rows[pairs[overlapping]], axis=1), common[overlapping]
 
@@ -69,11 +70,3 @@ def spatial_blocks(box: np.ndarray, *, parcels_at_once: int) -> Generator[tuple[
         of_above = corner.copy()
         of_above[axis] = cut
         waiting += [(below, corner), (above, of_above)]
-
-
-def _buffers(wkb: pa.LargeBinaryArray) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes and offsets of the texts of an array that begins with its buffers."""
-    _, offsets, data = wkb.buffers()
-    if data is None or not len(wkb):
-        return np.zeros(0, np.uint8), np.zeros(len(wkb) + 1, np.int64)
-    return np.frombuffer(data, np.uint8), np.frombuffer(offsets, np.int64)[: len(wkb) + 1]

@@ -53,12 +53,13 @@ def geometry_keys(geometry: np.ndarray) -> np.ndarray:
     return np.asarray(shapely.to_wkb(shapely.normalize(rounded), byte_order=1), object)
 
 
-def geometry_digests(geometry: np.ndarray, wkb: bytes, offsets: np.ndarray, *, year: int) -> np.ndarray:
+def geometry_digests(geometry: np.ndarray, wkb: np.ndarray, offsets: np.ndarray, *, year: int) -> np.ndarray:
     """The first 16 bytes of SHA-256 over year and key of each geometry: uint64 (n, 2) that sort as the bytes do.
 
-    `wkb` are the geometries as little-endian WKB one after the other, `offsets` int64 (n + 1) where each begins.
+    `wkb` (uint8) are the geometries as little-endian WKB one after the other, `offsets` int64 (n + 1) where each
+    begins; objects are needed of all that are no polygon of one ring.
     """
-    rings, done = normal_rings(np.frombuffer(wkb, np.uint8), offsets, KEY_PRECISION_M)
+    rings, done = normal_rings(wkb, offsets, KEY_PRECISION_M)
     data = rings.tobytes()
     keys = [data[start:end] for start, end in pairwise(offsets.tolist())]
     for row, key in zip(np.flatnonzero(~done).tolist(), geometry_keys(geometry[~done]), strict=True):

@@ -39,6 +39,17 @@ class Changes:
         self.repaired.setdefault(reason, {}).update(evidence)
 
 
+def placed(changes: Changes, rows: np.ndarray, count: int) -> Changes:
+    """Changes of some rows, by their place among `count`."""
+    gone = np.zeros(count, bool)
+    gone[rows] = changes.gone
+    rejected, repaired = (
+        {reason: {int(rows[row]): text for row, text in evidence.items()} for reason, evidence in reasons.items()}
+        for reasons in (changes.rejected, changes.repaired)
+    )
+    return Changes(gone, rejected, repaired)
+
+
 def joined(batches: Iterable[Changes]) -> Changes:
     """Changes of batches of rows that stand one after the other."""
     result = Changes(np.zeros(0, bool))

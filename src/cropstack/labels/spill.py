@@ -29,9 +29,9 @@ class Spill:
     ) -> None:
         self._file.close()
 
-    def add(self, wkb: bytes, offsets: np.ndarray) -> None:
-        """Append rows: their WKB one after the other, and int64 (rows + 1) where each begins."""
-        self._file.write(wkb)
+    def add(self, wkb: np.ndarray, offsets: np.ndarray) -> None:
+        """Append rows: their WKB (uint8) one after the other, and int64 (rows + 1) where each begins."""
+        self._file.write(wkb.data)
         self._lengths.append(np.diff(offsets))
 
     def finish(self) -> None:
