@@ -14,9 +14,9 @@ R = TypeVar("R")
 def ahead(items: Generator[T, None, None], work: Callable[[T], R], *, threads: int) -> Iterator[Iterator[R]]:
     """Yield an iterator over `work` of each item; closes `items` at the end, whatever happened.
 
-    All of `items` runs in one thread: what it opens there it also closes there. `work` runs in `threads` others, on at
-    most `threads` + 1 items that nobody took yet. Both win time where they release the lock of Python, as GDAL, Arrow,
-    GEOS and compiled kernels do.
+    All of `items` runs in one thread: what it opens there it also closes there. `work` runs in `threads` others; at
+    most `threads` + 2 items are made before the first is taken. Both win time where they release the lock of Python, as
+    GDAL, Arrow, GEOS and compiled kernels do.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as workers:
         try:

@@ -195,12 +195,8 @@ def _read_batches(
     pattern = edition["code_pattern"] and re.compile(edition["code_pattern"])
     for table, geometry_column in _read_tables(source, rows_at_once):
         table, filtered = _filter(table, source)
-        decode = partial(geometries, layer=source.layer)
-        wkb = table[geometry_column]
-        geometry = batch_geometry(wkb, decode)
-        outside = position.add(geometry.box)
-        if transformer is not None:
-            geometry = batch_geometry(_to_crs(decode(wkb), transformer), decode)
+        geometry, box = _geometry(table[geometry_column], source.layer, transformer)
+        outside = position.add(box)
         text = {role: _text(table, source.columns.get(role), source.layer) for role in ("id", "code", "name")}
         if pattern:
             text["code"] = _codes_in(text["code"], pattern)
@@ -208,9 +204,16 @@ def _read_batches(
         yield Declared(geometry, text["id"], text["code"], text["name"], area, outside, crs, filtered)
 
 
-def _to_crs(geometry: np.ndarray, transformer: Transformer) -> pa.ChunkedArray:
-    moved = shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-    return pa.chunked_array([pa.array(shapely.to_wkb(moved, byte_order=1), pa.large_binary())])
+def _geometry(wkb: pa.ChunkedArray, layer: Layer, transformer: Transformer | None) -> tuple[BatchGeometry, np.ndarray]:
+    """Geometries as the transformer leaves them, and their bounds before."""
+    decode = partial(geometries, layer=layer)
+    if transformer is None:
+        geometry = batch_geometry(wkb, decode)
+        return geometry, geometry.box
+    declared = decode(wkb)
+    moved = shapely.transform(declared, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    again = pa.chunked_array([pa.array(shapely.to_wkb(moved, byte_order=1), pa.large_binary())])
+    return batch_geometry(again, decode), shapely.bounds(declared)
 
 
 def _read_tables(source: Source, rows_at_once: int) -> Iterator[tuple[pa.Table, str]]:

@@ -91,7 +91,7 @@ def harmonise_parcels(
     max_unknown_share : share of the area whose code may be missing in `crops`, 0 to 1.
     allow_unreviewed : whether declared codes may find rows that nobody has checked.
     simulated : whether the files are made up; their parcels must not bear the office's name alone.
-    threads : that work on geometries, beside one that reads; as many batches are in memory, and two more.
+    threads : that work on geometries, beside one that reads; as many batches are in memory, and up to three more.
 
     Raises
     ------
