@@ -181,7 +181,7 @@ def read_any_legend(path: Path, schemes: Mapping[str, Collection[str]]) -> Legen
     if scheme not in schemes:
         hint = nearest(scheme, schemes)
         raise ConfigError(
-            f'{path}: the legend is made of codes of "{scheme}"; expected one of {sorted(schemes)} here{hint}. '
+            f'{path}: the legend is made of codes of "{scheme}"; expected one of {sorted(schemes)} here{hint or "."} '
             "Choose a legend of that scheme."
         )
     _check_rows(path, rows)

@@ -30,12 +30,12 @@ EDITION: dict[str, Any] = {
 
 
 def read(
-    path: Path, *, rows_at_once: int = 100, bounds: tuple[float, ...] = (0, 44, 6, 47), **edition: Any
+    path: Path, *, year: int = 2020, rows_at_once: int = 100, bounds: tuple[float, ...] = (0, 44, 6, 47), **edition: Any
 ) -> list[Declared]:
     return list(
         read_declared(
             *([path], EDITION | edition),
-            year=2020,
+            year=year,
             bounds=list(bounds),
             crs=CRS("EPSG:32631"),
             rows_at_once=rows_at_once,
@@ -110,6 +110,36 @@ def test_whole_floats_up_to_2_53_are_ids_and_null_is_none(country: Any, square: 
     ids = [2.0**53, None, 7.0]
     rows = [{"ID": one, "CULTIU": "ORDI", "geometry": square(n, 0)} for n, one in enumerate(ids)]
     assert read(country.declare(rows))[0].id.tolist() == ["9007199254740992", "", "7"]
+
+
+def test_filters_may_name_the_year(five: Path, tmp_path: Path) -> None:
+    path = five.rename(tmp_path / "fields.gpkg")
+    (batch,) = read(path, year=1, filters={"cultiu": ["crop {year}"]})
+    assert len(batch.id) == 2
+    with pytest.raises(DeclarationError, match=r"filters leave out all 5 rows, most with CULTIU crop 0\. Fetch"):
+        read(path, year=2, filters={"cultiu": ["crop {year}"]})
+
+
+@pytest.mark.parametrize(
+    ("file", "layer", "year", "named"),
+    [
+        ("Marker_2026.gpkg", "fields", 2025, "2026"),
+        ("fields.gpkg", "GSAA2024", 2023, "2024"),
+        ("fields_2023-05-15.gpkg", "fields", 2022, "2023"),
+        ("fields_2023_of_2024.gpkg", "fields", 2023, None),
+        ("fields_2056_20221.gpkg", "fields", 2023, None),  # a CRS and a number
+    ],
+)
+def test_a_name_that_bears_another_year_is_refused(
+    five: Path, tmp_path: Path, file: str, layer: str, year: int, named: str | None
+) -> None:
+    gpd.read_file(five).to_file(tmp_path / file, layer=layer)
+    if named is None:
+        assert len(read(tmp_path / file, year=year)) == 1
+    else:
+        message = f"layer {layer} of {file} bears the year {named}; expected {year}. Put the declaration of {year}"
+        with pytest.raises(DeclarationError, match=re.escape(message)):
+            read(tmp_path / file, year=year)
 
 
 def test_text_that_is_no_utf8_is_named(tmp_path: Path, square: Square) -> None:

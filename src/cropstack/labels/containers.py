@@ -321,12 +321,14 @@ def _vector_files(folder: Path) -> list[Path]:
 # --- layers -----------------------------------------------------------------------------------------------
 
 
-def find_layers(datasets: list[Path], layer: str | None, *, origin: str) -> list[Layer]:
+def find_layers(
+    datasets: list[Path], layer: str | None, *, origin: str, advice: str = "Set layer in source.yaml."
+) -> list[Layer]:
     """The layers with the parcels, in the order of their files; more than one are parts of one declaration.
 
     Parameters
     ----------
-    datasets : vector files; `origin` names the declaration in messages.
+    datasets : vector files; `origin` names the declaration in messages, `advice` what to do.
     layer : name of the layer or of its file without suffix, in any case; ``*`` stands for any text. Layers of one name
         in several files are pages of one. None takes the only layer with geometry.
 
@@ -340,9 +342,10 @@ def find_layers(datasets: list[Path], layer: str | None, *, origin: str) -> list
     if len(chosen) == 1 or (chosen and layer is not None):
         return chosen
     wanted = f'layer "{layer}"' if layer else "one layer with geometry"
+    hint = nearest(layer, names) if layer else ""
     raise DeclarationError(
         f"{origin}: expected {wanted}, found {len(chosen)}; layers with geometry: {', '.join(names) or 'none'}"
-        f"{nearest(layer, names) if layer else ''}. Set layer in source.yaml."
+        f"{hint or '.'} {advice}"
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cropstack.errors import ConfigError, DeclarationError, nearest
 from cropstack.files import write_csv, write_text
-from cropstack.labels.containers import Layer, find_layers, open_declarations
+from cropstack.labels.containers import find_layers, open_declarations
 from cropstack.labels.crops import COLUMNS, UNREVIEWED, check_row, read_crop_table
 from cropstack.labels.guess_columns import Guess, guess_columns
 from cropstack.labels.lint_crops import SUGGESTED
@@ -67,7 +67,7 @@ def new_country(
     known = read_known(folder.parent, classes, hcat, leave_out=cc)
     year = _year(files, year)
     with open_declarations(list(files)) as datasets:
-        file = look_at(_layers(datasets, layer, files))
+        file = look_at(find_layers(datasets, layer, origin=str(files[0]), advice="Name it: --layer."))
         guess = _guess(file, code, files)
         crops = declared_crops(read_columns(file, _needed(guess)), guess)
     if names is not None:
@@ -99,20 +99,15 @@ def _year(files: Sequence[Path], year: int | None) -> int:
     return found.pop()
 
 
-def _layers(datasets: list[Path], layer: str | None, files: Sequence[Path]) -> list[Layer]:
-    try:
-        return find_layers(datasets, layer, origin=str(files[0]))
-    except DeclarationError as error:
-        raise DeclarationError(str(error).replace("Set layer in source.yaml", "Name it: --layer")) from error
-
-
 def _guess(file: UnknownFile, code: str | None, files: Sequence[Path]) -> Guess:
     guess = guess_columns(file.sample, file.area_m2, code=code)
     if guess is None:
         columns = [str(name) for name in file.sample.columns]
         what = "no column looks like a crop" if code is None else f"no column {code} with values"
         hint = nearest(code or "", columns)
-        raise DeclarationError(f"{files[0]}: {what}; there are {', '.join(columns)}{hint}. Name it: --code COLUMN.")
+        raise DeclarationError(
+            f"{files[0]}: {what}; there are {', '.join(columns)}{hint or '.'} Name it: --code COLUMN."
+        )
     return guess
 
 

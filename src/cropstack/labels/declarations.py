@@ -34,6 +34,7 @@ from cropstack.labels.position import Position
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
 ROWS_AT_ONCE = 65_536
+_YEAR = re.compile(r"(?<!\d)20[0-4]\d(?!\d)")
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
 _ADVICE = "Check encoding in source.yaml, or fetch it again."
 
@@ -118,17 +119,26 @@ def read_declared(
         rows is raised after the last batch.
     """
     name = edition["layer"] and edition["layer"].format(year=year)
+    wanted = {
+        column: [value.replace("{year}", str(year)) for value in values]
+        for column, values in edition["filters"].items()
+    }
     origin = str(files[0])
     position = Position(CRS.from_user_input(edition["crs"]), bounds)
-    count = left_out = 0
+    count, left_out = 0, Counter[tuple[str, str]]()
     with open_declarations(files, scratch=scratch) as datasets:
-        layers = find_layers(datasets, name, origin=origin)
-        for source in [_check_layer(layer, edition) for layer in layers]:
+        advice = f"Put the file of {year} there, or set layer in source.yaml."
+        layers = find_layers(datasets, name, origin=origin, advice=advice)
+        for source in [_check_layer(layer, edition | {"filters": wanted}, year) for layer in layers]:
             for batch in _read_batches(source, edition, crs, rows_at_once, position):
-                count, left_out = count + len(batch.id), left_out + sum(batch.filtered.values())
+                count += len(batch.id)
+                left_out += batch.filtered
                 yield batch
     if count == 0:
-        why = f"; filters leave out all {left_out} rows" if left_out else ""
+        why = ""
+        if left_out:
+            (column, value), _ = left_out.most_common(1)[0]
+            why = f"; filters leave out all {left_out.total()} rows, most with {column} {value}"
         raise DeclarationError(f"{origin}: layer {layers[0].name} has no parcels{why}. Fetch the file again.")
     position.check(origin=f"{origin}: layer {layers[0].name}")
 
@@ -136,8 +146,14 @@ def read_declared(
 # --- layers -----------------------------------------------------------------------------------------------
 
 
-def _check_layer(layer: Layer, edition: dict[str, Any]) -> Source:
-    """A layer that has the columns and the CRS which its edition names."""
+def _check_layer(layer: Layer, edition: dict[str, Any], year: int) -> Source:
+    """A layer that has the columns and the CRS which its edition names, and bears no other year."""
+    named = {int(text) for text in _YEAR.findall(f"{layer.path.stem} {layer.name}")}
+    if named and year not in named:
+        raise DeclarationError(
+            f"{layer.origin}: layer {layer.name} of {layer.path.name} bears the year {min(named)}; expected {year}. "
+            f"Put the declaration of {year} there; if this is it in spite of its name, rename file and layer."
+        )
     encoding = edition["encoding"] if layer.path.suffix.lower() == ".shp" else None  # others say it themselves
     fields, crs = _describe(layer, encoding)
     found = {name.casefold(): name for name in fields}
@@ -153,7 +169,7 @@ def _column(layer: Layer, found: dict[str, str], name: str, role: str) -> str:
     key = role if role == "filters" else f"columns.{role}"
     raise DeclarationError(
         f"{layer.origin}: layer {layer.name} has no column {name} ({role}), but {names}"
-        f"{nearest(name.casefold(), found)}. Set {key} in source.yaml."
+        f"{nearest(name.casefold(), found) or '.'} Set {key} in source.yaml."
     )
 
 

@@ -69,7 +69,8 @@ def read_names(path: Path) -> dict[str, dict[str, str]]:
     column = {role: next((header[n] for n in names if n in header), None) for role, names in _LIST_COLUMNS.items()}
     if column["code"] is None:
         raise ConfigError(
-            f"{path}: no column of codes; columns are {', '.join(header.values()) or 'none'}{nearest('code', header)}. "
+            f"{path}: no column of codes; columns are {', '.join(header.values()) or 'none'}"
+            f"{nearest('code', header) or '.'} "
             "Call them code, name, name_en, hcat."
         )
     roles = [role for role in column if role != "code"]

@@ -176,8 +176,8 @@ def _names(file: Path, header: list[str], columns: dict[str, Column]) -> list[st
         if name not in names:
             hint = nearest(name, names)
             raise SurveyError(
-                f"{file}: has no column {name}{hint}. It is needed: give the column this name, or add its name to "
-                "aliases in taxonomy/lucas_columns.csv."
+                f"{file}: has no column {name}{hint or '.'} It is needed: give the column this name, or add its name "
+                "to aliases in taxonomy/lucas_columns.csv."
             )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
