@@ -274,6 +274,11 @@ def test_the_year_comes_from_the_name_that_the_edition_gives(office: Office) -> 
     assert "2019: " in office.check(office.declare("ORDI", name="extract.gpkg"), years=(2019,)).text()
 
 
+def test_a_file_that_is_missing_is_named_before_its_year_is_asked_for(office: Office, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"fields\.gpkg is missing"):
+        office.check(tmp_path / "fields.gpkg")
+
+
 def test_years_and_files_must_pair(office: Office) -> None:
     with pytest.raises(ConfigError, match="--year: 2 years for 1 files"):
         office.check(office.declare("ORDI"), years=(2019, 2020))

@@ -84,6 +84,8 @@ def files_by_year(files: Sequence[Path], years: Sequence[int], country: Country)
         raise ConfigError(f"--year: {len(years)} years for {len(files)} files. Give one for all or one for each.")
     known = sorted(year for edition in country.source["editions"] for year in edition["years"])
     groups: dict[int, list[Path]] = {}
+    if missing := [file for file in files if not file.exists()]:
+        raise ConfigError(f"{missing[0]} is missing. Name a declaration as the office published it.")
     for i, file in enumerate(files):
         year = years[i if len(years) > 1 else 0] if years else year_of(file, country.source, known)
         groups.setdefault(year, []).append(file)

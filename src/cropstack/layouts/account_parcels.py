@@ -88,5 +88,5 @@ def _without_pixel(
     for tile, numbers in sorted(without.items()):
         here = known[known["parcel_index"].isin(numbers)]
         for unit, area_m2 in zip(here["id"], here["metrics:area"], strict=True):
-            evidence = f"{area_m2:.1f} m2: no 10 m pixel centre on {tile}, or under other parcels; expected one"
+            evidence = f"{area_m2:.1f} m2: no 10 m pixel centre on {tile}, whose edge it may touch, or under others"
             yield area_of(tile, year), LedgerRow(unit, "rasterise_labels", "rejected", NO_PIXEL, evidence)

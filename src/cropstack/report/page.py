@@ -147,6 +147,6 @@ def describe(inputs: Inputs) -> dict[str, Any]:
     simulated = any("simulated" in scene.provider for scene in inputs.scenes)
     return {
         "title": inputs.title,
-        "lead": f"{'Simulated ' if simulated else ''}Sentinel-2 time series with crop labels. {areas}.",
+        "lead": f"Sentinel-2 time series with crop labels{', all simulated' if simulated else ''}. {areas}.",
         "facts": [dict(zip(("name", "key", "value", "unit"), fact, strict=True)) for fact in facts],
     }
