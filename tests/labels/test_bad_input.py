@@ -1,6 +1,8 @@
 """Declarations with faults, through the whole step: repaired by name or refused by name, never taken as they are."""
 
 import json
+import os
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -233,9 +235,17 @@ def curved() -> bytes:
     return struct.pack("<BII", 1, 10, 1) + struct.pack("<BII6d", 1, 8, 3, *arc)
 
 
+def collected() -> bytes:
+    """The same in a GEOMETRYCOLLECTION."""
+    return struct.pack("<BII", 1, 7, 1) + curved()
+
+
+@pytest.mark.parametrize("shape", [curved, collected])
 @pytest.mark.parametrize("name", ["dun2020.gpkg", "dun2020.parquet"])
-def test_curved_geometries_are_refused_by_name(country: Any, tmp_path: Path, name: str) -> None:
-    table = pa.table({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0], "geometry": pa.array([curved()])})
+def test_curved_geometries_are_refused_by_name(
+    country: Any, tmp_path: Path, name: str, shape: Callable[[], bytes]
+) -> None:
+    table = pa.table({"ID": ["1"], "CULTIU": ["ORDI"], "HA": [1.0], "geometry": pa.array([shape()])})
     if name.endswith(".gpkg"):
         kind = {"geometry_name": "geometry", "geometry_type": "Unknown", "crs": "EPSG:32631"}
         pyogrio.write_arrow(table, tmp_path / name, layer="dun", driver="GPKG", **kind)
@@ -275,11 +285,11 @@ def test_geometries_that_are_no_polygons(country: Any, square: Square) -> None:
         "empty collection": shapely.GeometryCollection(),
         "lines": shapely.GeometryCollection([line]),
         "mixed": shapely.GeometryCollection([square(0, 0), line]),
-        "sound": square(3, 0),
+        **{f"sound {n}": square(n, 3) for n in range(30)},
     }
     rows = [{"ID": one, "CULTIU": "ORDI", "geometry": shape} for one, shape in shapes.items()]
     parcels, ledger = country.harmonise(country.declare(rows))
-    assert sorted(parcels["id"]) == ["mixed", "sound"]
+    assert set(parcels["id"]) == {"mixed", *(f"sound {n}" for n in range(30))}
     assert {(row.unit, row.action, row.reason) for row in ledger} == {
         ("null", "rejected", "empty_geometry"),
         ("empty", "rejected", "empty_geometry"),
@@ -289,7 +299,50 @@ def test_geometries_that_are_no_polygons(country: Any, square: Square) -> None:
         ("lines", "rejected", "not_polygon"),
         ("mixed", "repaired", "not_polygon"),
     }
-    assert parcels.set_index("id")["metrics:area"].to_dict() == {"mixed": 10_000.0, "sound": 10_000.0}
+    assert parcels["metrics:area"].tolist() == [10_000.0] * 31
+
+
+# --- files that were cut or damaged -------------------------------------------------------------------------
+
+
+def damaged(country: Any, path: Path, square: Square, *, damage: Callable[[Path], None]) -> str:
+    """What is said of a file of 3000 parcels after `damage`."""
+    rows = [{"ID": str(n), "CULTIU": "ORDI", "HA": 1.0, "geometry": square(n % 60, n // 60)} for n in range(3000)]
+    gpd.GeoDataFrame(rows, crs="EPSG:32631").to_file(path, layer=path.stem, engine="pyogrio")
+    damage(path)
+    with pytest.raises(DeclarationError) as error:
+        country.harmonise(path)
+    assert not (country.folder / "parcels.parquet").exists()
+    return str(error.value)
+
+
+def cut(suffix: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        part = path.with_suffix(suffix)
+        os.truncate(part, part.stat().st_size // 2)
+
+    return damage
+
+
+def zero_a_page(path: Path) -> None:
+    """The middle one, which holds features; SQLite notices when it comes there."""
+    with open(path, "r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(bytes(4096))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("dun.gpkg", zero_a_page, r"states 3000 rows, of which \d+ can be read: the file is damaged or cut"),
+        ("dun.shp", cut(".dbf"), r"states 3000 rows, of which \d+ can be read: the file is damaged or cut"),
+        ("dun.shp", cut(".shp"), r"\d+ of 3000 parcels have no geometry; expected at most 10%"),
+    ],
+)
+def test_a_file_whose_rows_end_early_is_refused(
+    country: Any, tmp_path: Path, square: Square, name: str, damage: Callable[[Path], None], message: str
+) -> None:
+    assert re.search(message, damaged(country, tmp_path / name, square, damage=damage))
 
 
 def test_a_hole_is_no_fault_and_what_fills_it_no_overlap(country: Any, square: Square) -> None:

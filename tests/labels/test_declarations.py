@@ -7,6 +7,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -120,6 +121,18 @@ def test_filters_may_name_the_year(five: Path, tmp_path: Path) -> None:
         read(path, year=2, filters={"cultiu": ["crop {year}"]})
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_filters_take_geoparquet_of_any_binary_type(five: Path, tmp_path: Path, kind: pa.DataType) -> None:
+    gpd.read_file(five).to_parquet(tmp_path / "dun.parquet")
+    table = pq.read_table(tmp_path / "dun.parquet")
+    fields = [field.with_type(kind) if field.name == "geometry" else field for field in table.schema]
+    table = table.cast(pa.schema(fields, table.schema.metadata))
+    pq.write_table(table, tmp_path / "dun.parquet")
+    (batch,) = read(tmp_path / "dun.parquet", filters={"cultiu": ["crop 1"]})
+    assert batch.id.tolist() == ["1", "3"]
+    assert batch.geometry.area_m2.tolist() == [10_000.0, 10_000.0]
+
+
 @pytest.mark.parametrize(
     ("file", "layer", "year", "named"),
     [
@@ -162,7 +175,7 @@ def test_degrees_become_metres(five: Path, tmp_path: Path) -> None:
 
 def test_geometry_that_cannot_be_read_is_null_and_not_the_end(tmp_path: Path, five: Path) -> None:
     frame = gpd.read_file(five)
-    frame.to_parquet(tmp_path / "dun.parquet")
+    pd.concat([frame] * 5).to_parquet(tmp_path / "dun.parquet")
     table = pq.read_table(tmp_path / "dun.parquet")
     wkb = table["geometry"].to_pylist()
     unclosed = shapely.to_wkb(shapely.box(0, 0, 1, 1), byte_order=1)[:-16]
@@ -171,5 +184,5 @@ def test_geometry_that_cannot_be_read_is_null_and_not_the_end(tmp_path: Path, fi
     field = table.schema.field("geometry").with_type(pa.binary())
     pq.write_table(table.set_column(column, field, broken), tmp_path / "dun.parquet")
     (batch,) = read(tmp_path / "dun.parquet")
-    assert batch.geometry.is_plain.tolist() == [True, False, False, True, True]
+    assert batch.geometry.is_plain.tolist() == [True, False, False, *[True] * 22]
     assert batch.geometry.others.tolist() == [None, None]

@@ -35,6 +35,7 @@ from cropstack.labels.position import Position
 M2 = {"ha": 10_000.0, "m2": 1.0}
 ROWS_AT_ONCE = 65_536
 _YEAR = re.compile(r"(?<!\d)20[0-4]\d(?!\d)")
+_MAX_EMPTY = 0.1  # ASSUME: offices publish a few parcels without geometry; a file that was cut has many
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
 _ADVICE = "Check encoding in source.yaml, or fetch it again."
 
@@ -64,13 +65,16 @@ class Declared:
 
 @dataclass(frozen=True)
 class Source:
-    """What is read of a layer: its column names by role (id, code ...), those of filters, and the CRS it is in."""
+    """What is read of a layer: its column names by role (id, code ...), those of filters, the CRS it is in, and the
+    number of its rows as the file states it, negative where it does not.
+    """
 
     layer: Layer
     columns: dict[str, str]
     filters: dict[str, list[str]]
     crs: CRS
     encoding: str | None
+    rows: int
 
 
 def metric_crs(edition: dict[str, Any], *, origin: str) -> CRS:
@@ -125,7 +129,7 @@ def read_declared(
     }
     origin = str(files[0])
     position = Position(CRS.from_user_input(edition["crs"]), bounds)
-    count, left_out = 0, Counter[tuple[str, str]]()
+    count, empty, left_out = 0, 0, Counter[tuple[str, str]]()
     with open_declarations(files, scratch=scratch) as datasets:
         advice = f"Put the file of {year} there, or set layer in source.yaml."
         layers = find_layers(datasets, name, origin=origin, advice=advice)
@@ -133,6 +137,7 @@ def read_declared(
             for batch in _read_batches(source, edition, crs, rows_at_once, position):
                 count += len(batch.id)
                 left_out += batch.filtered
+                empty += int(np.isnan(batch.geometry.box[:, 0]).sum())
                 yield batch
     if count == 0:
         why = ""
@@ -140,6 +145,11 @@ def read_declared(
             (column, value), _ = left_out.most_common(1)[0]
             why = f"; filters leave out all {left_out.total()} rows, most with {column} {value}"
         raise DeclarationError(f"{origin}: layer {layers[0].name} has no parcels{why}. Fetch the file again.")
+    if empty > _MAX_EMPTY * count:
+        raise DeclarationError(
+            f"{origin}: {empty} of {count} parcels have no geometry; expected at most {_MAX_EMPTY:.0%}. Fetch the file "
+            "again: it may be cut."
+        )
     position.check(origin=f"{origin}: layer {layers[0].name}")
 
 
@@ -155,11 +165,11 @@ def _check_layer(layer: Layer, edition: dict[str, Any], year: int) -> Source:
             f"Put the declaration of {year} there; if this is it in spite of its name, rename file and layer."
         )
     encoding = edition["encoding"] if layer.path.suffix.lower() == ".shp" else None  # others say it themselves
-    fields, crs = _describe(layer, encoding)
+    fields, crs, rows = _describe(layer, encoding)
     found = {name.casefold(): name for name in fields}
     columns = {role: _column(layer, found, name, role) for role, name in edition["columns"].items() if name is not None}
     filters = {_column(layer, found, name, "filters"): values for name, values in edition["filters"].items()}
-    return Source(layer, columns, filters, _check_crs(layer, crs, edition["crs"]), encoding)
+    return Source(layer, columns, filters, _check_crs(layer, crs, edition["crs"]), encoding, rows)
 
 
 def _column(layer: Layer, found: dict[str, str], name: str, role: str) -> str:
@@ -173,15 +183,16 @@ def _column(layer: Layer, found: dict[str, str], name: str, role: str) -> str:
     )
 
 
-def _describe(layer: Layer, encoding: str | None) -> tuple[list[str], str | dict[str, Any] | None]:
-    """Names of the columns, and the CRS as the file gives it."""
+def _describe(layer: Layer, encoding: str | None) -> tuple[list[str], str | dict[str, Any] | None, int]:
+    """Names of the columns, the CRS and the number of rows as the file gives them."""
     if layer.path.suffix.lower() in PARQUET:
         geo: dict[str, Any] = dict(read_geo_metadata(layer.path, layer.origin))
         fields = [name for name in pq.read_schema(layer.path).names if name != geo["name"]]
-        return fields, geo.get("crs", "OGC:CRS84")  # SOURCE: GeoParquet 1.1.0, crs
+        crs = geo.get("crs", "OGC:CRS84")  # SOURCE: GeoParquet 1.1.0, crs
+        return fields, crs, pq.read_metadata(layer.path).num_rows
     with named_errors(layer, advice=_ADVICE), gdal_for(layer.path):
         info = pyogrio.read_info(layer.path, layer=layer.name, encoding=encoding)
-    return [str(name) for name in info["fields"]], info["crs"]
+    return [str(name) for name in info["fields"]], info["crs"], int(info["features"])
 
 
 def _check_crs(layer: Layer, found: str | dict[str, Any] | None, expected: str) -> CRS:
@@ -209,7 +220,9 @@ def _read_batches(
 ) -> Iterator[Declared]:
     transformer = None if crs == source.crs else Transformer.from_crs(source.crs, crs, always_xy=True)
     pattern = edition["code_pattern"] and re.compile(edition["code_pattern"])
+    rows = 0
     for table, geometry_column in _read_tables(source, rows_at_once):
+        rows += table.num_rows
         table, filtered = _filter(table, source)
         geometry, box = _geometry(table[geometry_column], source.layer, transformer)
         outside = position.add(box)
@@ -218,6 +231,12 @@ def _read_batches(
             text["code"] = _codes_in(text["code"], pattern)
         area = _numbers(table, source.columns.get("area"), source.layer) * M2.get(edition["area_unit"], np.nan)
         yield Declared(geometry, text["id"], text["code"], text["name"], area, outside, crs, filtered)
+    if rows < source.rows:  # GDAL ends where a page is damaged, and raises nothing
+        layer = source.layer
+        raise DeclarationError(
+            f"{layer.origin}: layer {layer.name} states {source.rows} rows, of which {rows} can be read: the file is "
+            "damaged or cut. Fetch it again."
+        )
 
 
 def _geometry(wkb: pa.ChunkedArray, layer: Layer, transformer: Transformer | None) -> tuple[BatchGeometry, np.ndarray]:
@@ -241,7 +260,9 @@ def _read_tables(source: Source, rows_at_once: int) -> Iterator[tuple[pa.Table, 
             name = str(read_geo_metadata(layer.path, layer.origin)["name"])
             with pq.ParquetFile(layer.path) as file:
                 for batch in file.iter_batches(rows_at_once, columns=[*columns, name]):
-                    yield pa.Table.from_batches([batch]), name
+                    table = pa.Table.from_batches([batch])
+                    column = table.schema.get_field_index(name)
+                    yield table.set_column(column, name, table[name].cast(pa.large_binary())), name
             return
         with (
             gdal_for(layer.path),
