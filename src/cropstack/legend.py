@@ -86,6 +86,7 @@ def read_table(path: Path, columns: list[str]) -> list[dict[str, str]]:
     if found != columns:
         extra = [name for name in found if name not in columns]
         hint = nearest(extra[0], columns) if extra else ""
+        hint = ". Save it with commas." if ";" in "".join(found) else hint
         raise ConfigError(f"{path}: columns are {found}; expected {columns}{hint}")
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():

@@ -30,7 +30,9 @@ def test_unknown_codes_above_the_tolerance_stop_the_build(country: Any, square: 
     declared = country.declare(rows)
     with pytest.raises(UnknownCropCode) as error:
         country.harmonise(declared, max_unknown_share=0.19)
-    message = "crops.csv has no code 'ORDY' (2 parcels, first x0; did you mean \"ORDI\"?): 20.0% of the declared area"
+    message = (
+        "crops.csv has no code 'ORDY' (2 parcels, the first is x0; did you mean \"ORDI\"?): 20.0% of the declared area"
+    )
     assert message in str(error.value)
     assert "Add a row for each with its class and HCAT code, or 'exclude'." in str(error.value)
     assert not (country.folder / "parcels.parquet").exists()

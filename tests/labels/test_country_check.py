@@ -275,7 +275,7 @@ def test_the_year_comes_from_the_name_that_the_edition_gives(office: Office) -> 
 
 
 def test_a_file_that_is_missing_is_named_before_its_year_is_asked_for(office: Office, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"fields\.gpkg is missing"):
+    with pytest.raises(DeclarationError, match=r"fields\.gpkg: no such file"):
         office.check(tmp_path / "fields.gpkg")
 
 

@@ -143,6 +143,7 @@ def test_unreviewed_rows_that_no_parcel_uses_stop_nothing(country: Any, square: 
     [
         (None, r"crops.csv is missing. Write it: the columns are code, name, name_en"),
         (b"code,name\nORDI,ORDI\n", "columns are .*; expected"),
+        (b"code;name;name_en\nORDI;ORDI;Barley\n", r"columns are .*; expected .*\. Save it with commas\."),
         ("ARRÒS,ARRÒS,Rice,130,,,,,\n".encode("cp1252"), "is no CSV in UTF-8 .*Save it as UTF-8"),
     ],
 )

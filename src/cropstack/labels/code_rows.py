@@ -63,4 +63,4 @@ def check_unknown(
 def _describe(code: str, count: int, parcels: Parcels, table: dict[str, Crop]) -> str:
     first = parcels.id[int(np.argmax(parcels.code == parcels.codes.index(code)))]
     hint = nearest(code, table).removeprefix("; ")
-    return f"'{code}' ({count} parcels, first {first}{'; ' + hint if hint else ''})"
+    return f"'{code}' ({count} parcels, the first is {first}{'; ' + hint if hint else ''})"

@@ -106,7 +106,7 @@ def open_declarations(files: list[Path], *, scratch: Path | None = None) -> Iter
     with _made(scratch) as place:
         for number, group in enumerate(_by_archive(files)):
             for file in group:
-                _check_exists(file)
+                check_exists(file)
             folder = place / str(number)
             folder.mkdir()
             if group[0].suffix.lower() in DATASETS:
@@ -141,7 +141,8 @@ def _in_place(file: Path, folder: Path) -> Path:
     return link
 
 
-def _check_exists(file: Path) -> None:
+def check_exists(file: Path) -> None:
+    """Raise DeclarationError where a file is missing or empty."""
     if not file.is_file():
         raise DeclarationError(f"{file}: no such file. Put the declaration there under the name it was published.")
     if file.stat().st_size == 0:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cropstack.errors import ConfigError, nearest
 from cropstack.labels.code_use import CodeUse
+from cropstack.labels.containers import check_exists
 from cropstack.labels.declarations import metric_crs, read_declared
 from cropstack.labels.lint_crops import Row, read_rows
 from cropstack.labels.suggest import Known, read_hcat, read_known
@@ -84,8 +85,6 @@ def files_by_year(files: Sequence[Path], years: Sequence[int], country: Country)
         raise ConfigError(f"--year: {len(years)} years for {len(files)} files. Give one for all or one for each.")
     known = sorted(year for edition in country.source["editions"] for year in edition["years"])
     groups: dict[int, list[Path]] = {}
-    if missing := [file for file in files if not file.exists()]:
-        raise ConfigError(f"{missing[0]} is missing. Name a declaration as the office published it.")
     for i, file in enumerate(files):
         year = years[i if len(years) > 1 else 0] if years else year_of(file, country.source, known)
         groups.setdefault(year, []).append(file)
@@ -97,7 +96,7 @@ def year_of(file: Path, source: dict[str, Any], known: Sequence[int]) -> int:
 
     Raises
     ------
-    ConfigError : the name tells none, or several.
+    ConfigError : the name tells none, or several. DeclarationError : there is no such file.
     """
     by_edition = {
         year
@@ -110,4 +109,5 @@ def year_of(file: Path, source: dict[str, Any], known: Sequence[int]) -> int:
     for found in (by_edition, in_name, set(known)):
         if len(found) == 1:
             return found.pop()
+    check_exists(file)
     raise ConfigError(f"{file}: its name does not tell the year; source.yaml knows {list(known)}. Give --year.")
