@@ -52,7 +52,6 @@ _GML_SETTINGS = {
     "GML_ATTRIBUTES_TO_OGR_FIELDS": "YES",  # such as titles of INSPIRE land uses
     "GML_DOWNLOAD_SCHEMA": "NO",
 }
-_COLLECTION = 7  # type of GEOS
 _RAR_TOOLS = "unrar, unar, 7z or bsdtar"
 
 
@@ -411,12 +410,13 @@ def geometries(wkb: pa.Array | pa.ChunkedArray, layer: Layer) -> np.ndarray:
     """
     try:
         found = np.asarray(shapely.from_wkb(np.asarray(wkb.to_numpy(zero_copy_only=False)), on_invalid="fix"), object)
-        shapely.is_valid(found[shapely.get_type_id(found) == _COLLECTION])  # a curve may hide in one
+        collections = found[shapely.get_type_id(found) == shapely.GeometryType.GEOMETRYCOLLECTION]
+        shapely.is_valid(collections)  # raises where a curve hides in one
         return found
     except (NotImplementedError, shapely.GEOSException) as error:
         raise DeclarationError(
-            f"{layer.origin}: layer {layer.name} has curved geometries; expected polygons with straight edges. Convert "
-            "them (ogr2ogr -nlt CONVERT_TO_LINEAR straight.gpkg FILE) and list that file in source.yaml."
+            f"{layer.origin}: layer {layer.name} has curved geometries; expected polygons with straight edges: "
+            f"{error}. Convert them (ogr2ogr -nlt CONVERT_TO_LINEAR straight.gpkg FILE) and list that in source.yaml."
         ) from error
 
 

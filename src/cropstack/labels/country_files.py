@@ -1,6 +1,5 @@
 """A country's folder and its declarations, read for `country check`."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,7 +9,7 @@ from typing import Any
 from cropstack.errors import ConfigError, nearest
 from cropstack.labels.code_use import CodeUse
 from cropstack.labels.containers import check_exists
-from cropstack.labels.declarations import metric_crs, read_declared
+from cropstack.labels.declarations import metric_crs, read_declared, years_in
 from cropstack.labels.lint_crops import Row, read_rows
 from cropstack.labels.suggest import Known, read_hcat, read_known
 from cropstack.legend import CropClass, read_classes
@@ -105,7 +104,7 @@ def year_of(file: Path, source: dict[str, Any], known: Sequence[int]) -> int:
         for name in edition["files"]
         if fnmatchcase(file.name, name.format(year=year))
     }
-    in_name = {int(text) for text in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", file.name)} & set(known)
+    in_name = years_in(file.name) & set(known)
     for found in (by_edition, in_name, set(known)):
         if len(found) == 1:
             return found.pop()

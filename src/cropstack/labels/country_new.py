@@ -11,6 +11,7 @@ from cropstack.errors import ConfigError, DeclarationError, nearest
 from cropstack.files import write_csv, write_text
 from cropstack.labels.containers import find_layers, open_declarations
 from cropstack.labels.crops import COLUMNS, UNREVIEWED, check_row, read_crop_table
+from cropstack.labels.declarations import years_in
 from cropstack.labels.guess_columns import Guess, guess_columns
 from cropstack.labels.lint_crops import SUGGESTED
 from cropstack.labels.source_text import TODO, examples, source_text
@@ -90,7 +91,7 @@ def _check_new(folder: Path, cc: str) -> None:
 def _year(files: Sequence[Path], year: int | None) -> int:
     if year is not None:
         return year
-    found = {int(text) for file in files for text in re.findall(r"(?<!\d)20\d\d(?!\d)", file.name)}
+    found = years_in(" ".join(file.name for file in files))
     if len(found) != 1:
         names = ", ".join(file.name for file in files)
         raise ConfigError(

@@ -34,7 +34,7 @@ from cropstack.labels.position import Position
 
 M2 = {"ha": 10_000.0, "m2": 1.0}
 ROWS_AT_ONCE = 65_536
-_YEAR = re.compile(r"(?<!\d)20[0-4]\d(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:19[89]|20[0-4])\d(?!\d)")  # 2056 and 2154 are CRS
 _MAX_EMPTY = 0.1  # ASSUME: offices publish a few parcels without geometry; a file that was cut has many
 _WHOLE_FLOATS = 2**53  # above it neighbouring integers share a float64
 _ADVICE = "Check encoding in source.yaml, or fetch it again."
@@ -97,6 +97,11 @@ def metric_crs(edition: dict[str, Any], *, origin: str) -> CRS:
     return CRS.from_user_input(other)
 
 
+def years_in(name: str) -> set[int]:
+    """Years from 1980 to 2049 that the name of a file or layer bears, each as a number of four digits by itself."""
+    return {int(text) for text in _YEAR.findall(name)}
+
+
 def read_declared(
     files: list[Path],
     edition: dict[str, Any],
@@ -118,9 +123,9 @@ def read_declared(
 
     Raises
     ------
-    DeclarationError : unreadable files, no features, a column that is missing, a CRS that is missing or not the
-        expected one, parcels outside the country, ids that lost their last digits. What depends on all
-        rows is raised after the last batch.
+    DeclarationError : unreadable files, no features, fewer than the file states, many without geometry, a name that
+        bears another year, a column that is missing, a CRS that is missing or not the expected one, parcels outside
+        the country, ids that lost their last digits. What depends on all rows is raised after the last batch.
     """
     name = edition["layer"] and edition["layer"].format(year=year)
     wanted = {
@@ -158,7 +163,7 @@ def read_declared(
 
 def _check_layer(layer: Layer, edition: dict[str, Any], year: int) -> Source:
     """A layer that has the columns and the CRS which its edition names, and bears no other year."""
-    named = {int(text) for text in _YEAR.findall(f"{layer.path.stem} {layer.name}")}
+    named = years_in(f"{layer.path.stem} {layer.name}")
     if named and year not in named:
         raise DeclarationError(
             f"{layer.origin}: layer {layer.name} of {layer.path.name} bears the year {min(named)}; expected {year}. "

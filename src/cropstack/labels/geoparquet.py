@@ -70,7 +70,8 @@ def write_geoparquet(
     schema = pa.schema(COLUMNS, texts)
     meaning = _meaning(parcels, matches)
 
-    def group(first: int) -> pa.Table:
+    def row_group(first: int) -> pa.Table:
+        """Columns of `COLUMNS` for the parcels from `first` on."""
         some = slice(first, first + ROWS_A_GROUP)
         count = len(parcels.row[some])
         columns = {name: texts.take(pa.array(parcels.code[some])) for name, texts in meaning.items()}
@@ -88,7 +89,7 @@ def write_geoparquet(
     starts = (first for first in range(0, len(parcels.id), ROWS_A_GROUP))
     with (
         pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=_REPEATING) as writer,
-        ahead(starts, group, threads=1) as tables,
+        ahead(starts, row_group, threads=1) as tables,
     ):
         for table in tables:
             writer.write_table(table, row_group_size=ROWS_A_GROUP)

@@ -5,8 +5,8 @@ from numba import njit
 
 from cropstack.labels.shared_area import integer, signed_area
 
-_POLYGON = 3
-_HEADER_BYTES = 13  # byte order, type, number of rings, number of vertices
+POLYGON = 3
+HEADER_BYTES = 13  # byte order, type, number of rings, number of vertices
 
 
 @njit(cache=True, nogil=True)
@@ -30,8 +30,8 @@ def normal_rings(wkb: np.ndarray, offsets: np.ndarray, precision_m: float) -> tu
     ring, turned = np.empty((room, 2)), np.empty((room, 2))
     ring_bytes, turned_bytes = ring.reshape(-1).view(np.uint8), turned.reshape(-1).view(np.uint8)
     for row in range(len(done)):
-        start, end = offsets[row] + _HEADER_BYTES, offsets[row + 1]
-        if end <= start or integer(wkb, offsets[row] + 1) != _POLYGON or integer(wkb, offsets[row] + 5) != 1:
+        start, end = offsets[row] + HEADER_BYTES, offsets[row + 1]
+        if end <= start or integer(wkb, offsets[row] + 1) != POLYGON or integer(wkb, offsets[row] + 5) != 1:
             continue
         count = (end - start) // 16
         ring_bytes[: 16 * count] = wkb[start:end]

@@ -3,11 +3,10 @@
 import numpy as np
 from numba import njit
 
-from cropstack.labels.shared_area import integer
+from cropstack.labels.normal_rings import HEADER_BYTES, POLYGON
+from cropstack.labels.shared_area import MULTIPOLYGON, integer
 
-_POLYGON, _MULTIPOLYGON = 3, 6
 _PART_BYTES = 9  # byte order, type and number of parts, before the first part
-_HEADER_BYTES = 13  # byte order, type, number of rings, number of vertices
 _LEAST_VERTICES = 5  # triangles are rare, and have no edges that do not follow each other
 _MOST_VERTICES = 150  # every edge is held against every other; longer rings are left to GEOS, which sorts them
 # SOURCE: Shewchuk (1997), Adaptive precision floating-point arithmetic, orient2d: beyond this the sign is right.
@@ -43,14 +42,14 @@ def plain_polygons(
     ring_bytes = ring.reshape(-1).view(np.uint8)
     for row in range(number):
         start, end = offsets[row], offsets[row + 1]
-        if end - start > _PART_BYTES and _is(wkb, start, _MULTIPOLYGON):
+        if end - start > _PART_BYTES and _is(wkb, start, MULTIPOLYGON):
             start += _PART_BYTES
-        if end - start < _HEADER_BYTES or not _is(wkb, start, _POLYGON):
+        if end - start < HEADER_BYTES or not _is(wkb, start, POLYGON):
             continue
         count = integer(wkb, start + 9)
-        if not _LEAST_VERTICES <= count <= _MOST_VERTICES or end - start != _HEADER_BYTES + 16 * count:
+        if not _LEAST_VERTICES <= count <= _MOST_VERTICES or end - start != HEADER_BYTES + 16 * count:
             continue
-        ring_bytes[: 16 * count] = wkb[start + _HEADER_BYTES : end]
+        ring_bytes[: 16 * count] = wkb[start + HEADER_BYTES : end]
         if not _is_simple(ring[:count], edges):
             continue
         area, length = _area(ring[:count]), _length(ring[:count])

@@ -8,7 +8,7 @@ cases (shared edges, corners, holes, parts), is continuous in the coordinates, a
 import numpy as np
 from numba import njit
 
-_MULTIPOLYGON = 6
+MULTIPOLYGON = 6
 
 
 @njit(cache=True, nogil=True)
@@ -101,7 +101,7 @@ def _read_rings(wkb: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.nd
     for polygon in range(len(offsets) - 1):
         at = offsets[polygon]
         parts = 1
-        if at < offsets[polygon + 1] and integer(wkb, at + 1) == _MULTIPOLYGON:
+        if at < offsets[polygon + 1] and integer(wkb, at + 1) == MULTIPOLYGON:
             parts = integer(wkb, at + 5)
             at += 9
         for _ in range(parts if at < offsets[polygon + 1] else 0):
